@@ -1,0 +1,45 @@
+# One command each for a newcomer; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= data
+PORT ?= 8000
+
+.PHONY: help setup run test test-fast test-slow lint bench clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.ready ## make .venv from requirements.lock (hashes checked)
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v in ((3, 11), (3, 12)) else f"boond needs Python 3.11 or 3.12, found {sys.version.split()[0]}: set PYTHON=/path/to/python3.11")'
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup ## start everything on ./data and replay wallet events through the public API
+	$(BIN)/boond run --data $(DATA) --port $(PORT)
+
+lint: setup ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-fast: setup ## unit and contract tests (no servers), under a minute
+	$(BIN)/pytest -q tests/unit tests/contract
+
+test-slow: setup ## integration and acceptance on real Postgres, Ray and sockets
+	$(BIN)/pytest -q tests/integration tests/acceptance
+
+test: lint test-fast test-slow ## everything: lint, types, imports, unit, then integration and acceptance
+
+bench: setup ## the table of figures (see docs/benchmarks.md)
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## remove the environment and caches; data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info build

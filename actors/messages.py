@@ -1,0 +1,85 @@
+"""What crosses a process boundary between a client and a shard: envelopes in, outcomes out. msgpack, positional."""
+
+from typing import Literal
+
+from msgspec import Raw, Struct
+
+from engine.behaviour import FieldError
+
+
+class Meta(Struct, frozen=True, array_like=True):
+    """Who asked, through what, under which request: kept beside the turn in the journal."""
+
+    principal: str
+    origin: str = "user"
+    request_id: str = ""
+
+
+class Envelope(Struct, frozen=True, array_like=True):
+    """One command or one query for one entity.
+
+    `command_id` is None for a query. `opening` is the encoded defaults with which an unknown entity is opened first.
+    """
+
+    entity_id: str
+    command_id: str | None
+    body: Raw
+    meta: Meta
+    opening: Raw | None = None
+    kind: str = "user"
+
+
+class Problem(Struct, frozen=True, array_like=True):
+    """Why a command was refused. `code`: invalid, not_found, conflict, forbidden, key_reused, unavailable, poison."""
+
+    code: str
+    detail: str
+    errors: list[FieldError] = []
+    extra: dict[str, str | int | bool | None] = {}
+
+
+class Outcome(Struct, frozen=True, array_like=True):
+    """What became of an envelope. `body` is the JSON answer for `done`, `replayed` and `read`.
+
+    `replayed`: this command id had already been carried out with the same input; the answer is the first one's, marked
+    as a duplicate. `unavailable` is the only status to retry, with the same command id.
+    """
+
+    status: Literal["done", "replayed", "read", "refused", "unavailable"]
+    seq: int = 0
+    body: Raw | None = None
+    problem: Problem | None = None
+
+
+class Frame(Struct, frozen=True, array_like=True):
+    """One committed turn on its way to sockets: `events` is JSON as `Behaviour.push` made it, `at` RFC 3339."""
+
+    entity_id: str
+    seq: int
+    at: str
+    events: Raw
+
+
+class Pull(Struct, frozen=True, array_like=True):
+    """A gateway's long-poll. `cursor` is a position in the ring of this shard incarnation; 0 and "" to begin.
+
+    A pull that carries subscriptions, or that follows another of the same gateway, makes the older one return at once.
+    """
+
+    gateway: str
+    incarnation: str
+    cursor: int
+    subscribe: dict[str, int] = {}
+    unsubscribe: list[str] = []
+    wait_s: float = 10.0
+
+
+class Pulled(Struct, frozen=True, array_like=True):
+    """Frames since the cursor, in `seq` order a user. `known` is False when the whole set must be sent again."""
+
+    incarnation: str
+    cursor: int
+    known: bool
+    frames: list[Frame] = []
+    heads: dict[str, int] = {}
+    """Head seq of each user subscribed by this pull, as committed when the subscription took effect."""
