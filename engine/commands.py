@@ -77,6 +77,18 @@ class Rounding(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     daily_cap: PositiveAmount | None = None
 
 
+class RoundingPatch(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A change of round-up settings; an absent field stays, null brings back the currency's default."""
+
+    unit: PositiveAmount | None | UnsetType = UNSET
+    multiplier: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
+    exact_multiple: ExactMultiple | UnsetType = UNSET
+    round_up_p2p: bool | UnsetType = UNSET
+    floor: Amount | None | UnsetType = UNSET
+    event_cap: PositiveAmount | None | UnsetType = UNSET
+    daily_cap: PositiveAmount | None | UnsetType = UNSET
+
+
 class AutoSaving(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Whether spends are rounded up; `until` (a local date, inclusive) ends a pause by itself."""
 
@@ -130,14 +142,16 @@ class OpenUser(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="open_
     auto_saving: AutoSavingState = "off"
 
 
-class UpdateProfile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="update_profile"):
+class UpdateProfile(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="update_profile"
+):
     """Change settings; an absent field stays. A changed setting acts on later events only."""
 
     name: Name | UnsetType = UNSET
     phone: ShortText | None | UnsetType = UNSET
     currency: Currency | UnsetType = UNSET
     time_zone: str | UnsetType = UNSET
-    rounding: Rounding | UnsetType = UNSET
+    rounding: RoundingPatch | UnsetType = UNSET
     auto_saving: AutoSaving | UnsetType = UNSET
     refund_policy: RefundPolicy | UnsetType = UNSET
     monthly_budget: Amount | None | UnsetType = UNSET

@@ -62,7 +62,7 @@ class RoundUp(Struct, frozen=True, omit_defaults=True, gc=False):
         return self.base + self.boost
 
 
-class UserOpened(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="user_opened"):
+class UserOpened(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="user_opened"):
     """The actor exists from here on; its default jar is made with it."""
 
     at: datetime
@@ -74,7 +74,7 @@ class UserOpened(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="use
     auto_saving: AutoSaving
 
 
-class ProfileUpdated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="profile_updated"):
+class ProfileUpdated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="profile_updated"):
     """The whole set of settings after a change."""
 
     at: datetime
@@ -89,7 +89,9 @@ class ProfileUpdated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     notifications: dict[str, bool] = {}
 
 
-class TransactionRecorded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="transaction_recorded"):
+class TransactionRecorded(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="transaction_recorded"
+):
     """A payment was recorded, with everything that was decided about it on arrival."""
 
     transaction_id: str
@@ -129,7 +131,9 @@ class TransactionRecorded(Struct, frozen=True, kw_only=True, omit_defaults=True,
     original_external_id: str | None = None
 
 
-class TransactionEdited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="transaction_edited"):
+class TransactionEdited(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="transaction_edited"
+):
     """The user's word: the values after the edit; `postings` move the spend between categories when that changed."""
 
     transaction_id: str
@@ -145,7 +149,7 @@ class TransactionEdited(Struct, frozen=True, kw_only=True, omit_defaults=True, t
     postings: list[Posting] = []
 
 
-class JarCreated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="jar_created"):
+class JarCreated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_created"):
     """A jar exists; it is empty."""
 
     jar_id: str
@@ -159,7 +163,7 @@ class JarCreated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="jar
     plan: Plan | None = None
 
 
-class JarEdited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="jar_edited"):
+class JarEdited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_edited"):
     """The whole description of a jar after a change."""
 
     jar_id: str
@@ -173,7 +177,7 @@ class JarEdited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="jar_
     plan: Plan | None = None
 
 
-class JarDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="jar_deleted"):
+class JarDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_deleted"):
     """A jar is gone; what it held went to `move_to` by `postings`."""
 
     jar_id: str
@@ -182,7 +186,7 @@ class JarDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="jar
     postings: list[Posting] = []
 
 
-class JarDeposited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="jar_deposited"):
+class JarDeposited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_deposited"):
     """Money was promised to a jar by hand."""
 
     deposit_id: str
@@ -193,7 +197,7 @@ class JarDeposited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="j
     postings: list[Posting]
 
 
-class BudgetSet(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="budget_set"):
+class BudgetSet(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="budget_set"):
     """A budget has this limit from now on; `told` are the thresholds already passed, which stay silent."""
 
     budget_id: str
@@ -206,7 +210,7 @@ class BudgetSet(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="budg
     told: list[str] = []
 
 
-class BudgetDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="budget_deleted"):
+class BudgetDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="budget_deleted"):
     """A budget is gone."""
 
     budget_id: str
@@ -215,7 +219,7 @@ class BudgetDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     period: Literal["weekly", "monthly"]
 
 
-class AlertRaised(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="alert_raised"):
+class AlertRaised(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="alert_raised"):
     """Something the person should know; `marks` says what must not be told again (see `engine.alerts`)."""
 
     alert_id: str

@@ -1,0 +1,123 @@
+"""Who the user is to the engine: home currency, zone, round-up settings, auto-saving."""
+
+from datetime import date, datetime
+
+from msgspec import UNSET, Struct, field, structs
+
+from engine import money, periods
+from engine.behaviour import Context, invalid
+from engine.commands import AutoSaving, OpenUser, Plan, RefundPolicy, Rounding, RoundingPatch, UpdateProfile
+from engine.events import ProfileUpdated, UserOpened
+from engine.roundups import check_rounding
+
+
+class Profile(Struct, kw_only=True):
+    """The settings as they stand; a change acts on later events only."""
+
+    currency: str = "INR"
+    time_zone: str = "Asia/Kolkata"
+    name: str | None = None
+    phone: str | None = None
+    rounding: Rounding = field(default_factory=Rounding)
+    auto_saving: AutoSaving = field(default_factory=lambda: AutoSaving(state="off"))
+    saving_since: datetime | None = None
+    """When auto-saving was last turned on: spends from before it are `historical`."""
+    refund_policy: RefundPolicy = "reverse"
+    plan: Plan = field(default_factory=Plan)
+    notifications: dict[str, bool] = field(default_factory=dict)
+
+    def saving_state(self, today: date) -> str:
+        """Return `on`, `paused` or `off` on a local date; a pause ends by itself after `until`."""
+        auto = self.auto_saving
+        if auto.state == "paused" and auto.until is not None and today > auto.until:
+            return "on"
+        return auto.state
+
+
+def check_currency(name: str, currency: str) -> None:
+    """Refuse a code that ISO 4217 does not list."""
+    if not money.known(currency):
+        raise invalid(name, f"{currency!r} is not an ISO 4217 currency code such as INR, USD or JPY")
+
+
+def check_zone(name: str) -> None:
+    """Refuse a name that the IANA database does not list."""
+    try:
+        periods.zone(name)
+    except ValueError as error:
+        raise invalid("time_zone", str(error)) from None
+
+
+def open_user(command: OpenUser, context: Context) -> UserOpened:
+    """Decide the opening of an actor: settings, and the default jar that takes what no other does."""
+    check_currency("currency", command.currency)
+    check_zone(command.time_zone)
+    return UserOpened(
+        at=context.at,
+        currency=command.currency,
+        time_zone=command.time_zone,
+        default_jar_id=context.new_id(),
+        name=command.name,
+        phone=command.phone,
+        auto_saving=AutoSaving(state=command.auto_saving),
+    )
+
+
+def update(profile: Profile, command: UpdateProfile, context: Context, *, has_postings: bool) -> ProfileUpdated:
+    """Decide a change of settings; the home currency can change only while nothing was posted."""
+    currency = command.currency if command.currency is not UNSET else profile.currency
+    check_currency("currency", currency)
+    if currency != profile.currency and has_postings:
+        raise invalid("currency", f"is {profile.currency} and cannot change once money has moved; open a new user")
+    zone_name = command.time_zone if command.time_zone is not UNSET else profile.time_zone
+    check_zone(zone_name)
+    rounding = _patched(profile.rounding, command.rounding) if command.rounding is not UNSET else profile.rounding
+    check_rounding(rounding, currency)
+    auto = command.auto_saving if command.auto_saving is not UNSET else profile.auto_saving
+    if auto.until is not None and auto.state != "paused":
+        raise invalid("auto_saving.until", "only goes with state paused; leave it out or pause")
+    if command.auto_saving is not UNSET and auto.until and auto.until < periods.local_date(context.at, zone_name):
+        raise invalid("auto_saving.until", f"{auto.until} is past; give a date from today on, or turn saving on")
+    return ProfileUpdated(
+        at=context.at,
+        name=command.name if command.name is not UNSET else profile.name,
+        phone=command.phone if command.phone is not UNSET else profile.phone,
+        currency=currency,
+        time_zone=zone_name,
+        rounding=rounding,
+        auto_saving=auto,
+        refund_policy=command.refund_policy if command.refund_policy is not UNSET else profile.refund_policy,
+        plan=command.plan if command.plan is not UNSET else profile.plan,
+        notifications={**profile.notifications, **command.notifications}
+        if command.notifications is not UNSET
+        else profile.notifications,
+    )
+
+
+def _patched(rounding: Rounding, patch: RoundingPatch) -> Rounding:
+    changes = {name: value for name, value in structs.asdict(patch).items() if value is not UNSET}
+    return structs.replace(rounding, **changes)
+
+
+def opened(profile: Profile, event: UserOpened) -> None:
+    """Take over the settings an actor was opened with."""
+    profile.currency, profile.time_zone = event.currency, event.time_zone
+    profile.name, profile.phone = event.name, event.phone
+    _switch(profile, event.auto_saving, event.at)
+
+
+def updated(profile: Profile, event: ProfileUpdated) -> None:
+    """Take over changed settings."""
+    profile.name, profile.phone = event.name, event.phone
+    profile.currency, profile.time_zone = event.currency, event.time_zone
+    profile.rounding, profile.refund_policy = event.rounding, event.refund_policy
+    profile.plan, profile.notifications = event.plan, event.notifications
+    _switch(profile, event.auto_saving, event.at)
+
+
+def _switch(profile: Profile, auto: AutoSaving, at: datetime) -> None:
+    if auto.state == "off":
+        profile.saving_since = None
+    elif profile.saving_since is None:
+        profile.saving_since = at
+    profile.auto_saving = auto

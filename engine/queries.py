@@ -1,0 +1,244 @@
+"""What can be read from a user's actor, and the answers, built from the state alone."""
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, structs
+
+from engine import budgets, jars, periods, roundups
+from engine.behaviour import invalid
+from engine.budgets import BudgetView, key
+from engine.burn_rate import measure, safe_per_day
+from engine.commands import Plan
+from engine.jars import Jar
+from engine.ledger import jar_account
+from engine.spending import OVERALL
+from engine.state import USER_STREAK, UserState
+from engine.streaks import StreakView
+from engine.views import (
+    AutoSavingView,
+    BurnRates,
+    BurnRateView,
+    JarView,
+    Overview,
+    Page,
+    PlanView,
+    ProfileView,
+    RoundingView,
+    StreaksView,
+)
+
+
+class GetOverview(Struct, frozen=True, tag="overview"):
+    """Everything a first screen shows."""
+
+
+class GetProfile(Struct, frozen=True, tag="profile"):
+    """The settings."""
+
+
+class GetJars(Struct, frozen=True, omit_defaults=True, tag="jars"):
+    """The jars, newest first; `cursor` is the id of the last one seen."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+
+
+class GetJar(Struct, frozen=True, tag="jar"):
+    """One jar."""
+
+    jar_id: str
+
+
+class GetBudgets(Struct, frozen=True, omit_defaults=True, tag="budgets"):
+    """The budgets, each for the period that holds today."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+
+
+class GetBurnRate(Struct, frozen=True, tag="burn_rate"):
+    """How fast money goes."""
+
+
+class GetStreaks(Struct, frozen=True, tag="streaks"):
+    """The streaks."""
+
+
+Query = GetOverview | GetProfile | GetJars | GetJar | GetBudgets | GetBurnRate | GetStreaks
+
+
+def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
+    """Answer a query as of `at`; `seq` is the last turn the state holds."""
+    today = periods.local_date(at, state.profile.time_zone)
+    match query:
+        case GetOverview():
+            return overview(state, at, seq, today)
+        case GetProfile():
+            return profile(state)
+        case GetJars(limit, cursor):
+            return _page([jar(state, j) for j in _newest(state)], "jar_id", limit, cursor)
+        case GetJar(jar_id):
+            return jar(state, jars.find(state.jars, jar_id))
+        case GetBudgets(limit, cursor):
+            return _page(_budgets(state, today), "budget_id", limit, cursor)
+        case GetBurnRate():
+            return burn_rates(state, today)
+        case GetStreaks():
+            return streaks(state, today)
+
+
+def _page(items: list[Any], id_field: str, limit: int, cursor: str | None) -> Page:
+    if cursor is not None:
+        ids = [getattr(item, id_field) for item in items]
+        if cursor not in ids:
+            raise invalid("cursor", f"{cursor!r} is not a cursor of this list; begin without one")
+        items = items[ids.index(cursor) + 1 :]
+    shown = items[:limit]
+    return Page(shown, getattr(shown[-1], id_field) if len(items) > limit else None)
+
+
+def _newest(state: UserState) -> list[Jar]:
+    return sorted(state.jars.values(), key=lambda j: (j.created_at, j.jar_id), reverse=True)
+
+
+def _budgets(state: UserState, today: date) -> list[BudgetView]:
+    newest = sorted(state.budgets.values(), key=lambda b: b.budget_id, reverse=True)
+    return [budgets.view(budget, state.spending, today) for budget in newest]
+
+
+def jar(state: UserState, one: Jar) -> JarView:
+    """Return a jar with its balance by stage."""
+    currency = state.profile.currency
+    held = {s: state.ledger.balance(jar_account(one.jar_id, s), currency) for s in jars.STAGES}
+    balance = sum(held.values())
+    return JarView(
+        jar_id=one.jar_id,
+        name=one.name,
+        target_amount=one.target_amount,
+        deadline=one.deadline,
+        image_url=one.image_url,
+        priority=one.priority,
+        cap_at_target=one.cap_at_target,
+        plan=plan(one.plan) if one.plan else None,
+        is_default=one.is_default,
+        currency=currency,
+        balance=balance,
+        provisional=held["provisional"],
+        accrued=held["accrued"],
+        scheduled=held["scheduled"],
+        settled=held["settled"],
+        reserved=0,
+        available=held["settled"],
+        progress=min(100, balance * 100 // one.target_amount) if one.target_amount else None,
+        locked_until=None,
+        created_at=one.created_at,
+    )
+
+
+def plan(one: Plan) -> PlanView:
+    """Return a plan with its defaults filled in."""
+    return PlanView(one.every, one.amount)
+
+
+def profile(state: UserState) -> ProfileView:
+    """Return the settings with defaults filled in."""
+    p = state.profile
+    monthly = state.budgets.get(key(OVERALL, "monthly"))
+    event_cap, daily_cap = roundups.default_caps(p.currency)
+    return ProfileView(
+        user_id=state.user_id,
+        name=p.name,
+        phone=p.phone,
+        currency=p.currency,
+        time_zone=p.time_zone,
+        rounding=RoundingView(
+            unit=p.rounding.unit or roundups.default_unit(p.currency),
+            multiplier=p.rounding.multiplier,
+            exact_multiple=p.rounding.exact_multiple,
+            round_up_p2p=p.rounding.round_up_p2p,
+            floor=p.rounding.floor,
+            event_cap=p.rounding.event_cap or event_cap,
+            daily_cap=p.rounding.daily_cap or daily_cap,
+            presets=list(roundups.presets(p.currency)),
+        ),
+        auto_saving=AutoSavingView(p.auto_saving.state, p.auto_saving.until),
+        refund_policy=p.refund_policy,
+        plan=plan(p.plan),
+        monthly_budget=monthly.limit if monthly else None,
+        notifications=p.notifications,
+    )
+
+
+def burn_rates(state: UserState, today: date) -> BurnRates:
+    """Return the month's burn rate, and that of each budget in its own period."""
+    month = periods.budget_period(today, "monthly", 1)
+    rate = measure(state.spending, OVERALL, month, today)
+    monthly = state.budgets.get(key(OVERALL, "monthly"))
+    limit = monthly.limit if monthly else None
+    return BurnRates(
+        currency=state.profile.currency,
+        spent=rate.spent,
+        per_day=rate.per_day,
+        weighted_per_day=rate.weighted_per_day,
+        projected=rate.projected,
+        days_left=rate.days_left,
+        safe_per_day=None if limit is None else safe_per_day(limit - rate.spent, rate.days_left),
+        items=[_burn_rate(state, budget, today) for budget in state.budgets.values()],
+    )
+
+
+def _burn_rate(state: UserState, budget: budgets.Budget, today: date) -> BurnRateView:
+    start, end = budget.bounds(today)
+    rate = measure(state.spending, budget.category, (start, end), today)
+    return BurnRateView(
+        category=budget.category,
+        period=budget.period,
+        period_start=start,
+        period_end=end,
+        currency=state.profile.currency,
+        spent=rate.spent,
+        per_day=rate.per_day,
+        weighted_per_day=rate.weighted_per_day,
+        projected=rate.projected,
+        days_elapsed=rate.days_elapsed,
+        days_left=rate.days_left,
+        limit=budget.limit,
+        safe_per_day=safe_per_day(budget.limit - rate.spent, rate.days_left),
+    )
+
+
+def streaks(state: UserState, today: date) -> StreaksView:
+    """Return the person's streak and those of jars with a plan."""
+    own = state.streaks[USER_STREAK].at(today)
+    of_jars = [_of_jar(s.at(today), jar_id) for jar_id, s in state.streaks.items() if jar_id != USER_STREAK]
+    return StreaksView(
+        unit=own.unit,
+        current=own.current,
+        best=own.best,
+        freezes=own.freezes,
+        state=own.state,
+        next_deadline=own.next_deadline,
+        items=[own, *of_jars],
+    )
+
+
+def _of_jar(view: StreakView, jar_id: str) -> StreakView:
+    return structs.replace(view, jar_id=jar_id)
+
+
+def overview(state: UserState, at: datetime, seq: int, today: date) -> Overview:
+    """Return everything a first screen shows."""
+    shown = [jar(state, j) for j in _newest(state)]
+    return Overview(
+        user_id=state.user_id,
+        seq=seq,
+        at=at,
+        profile=profile(state),
+        jars=shown,
+        total_saved=sum(j.balance for j in shown),
+        budgets=_budgets(state, today),
+        burn_rate=burn_rates(state, today),
+        streak=state.streaks[USER_STREAK].at(today),
+        alerts=list(reversed(state.alerts.recent)),
+    )

@@ -1,0 +1,94 @@
+"""Answers built from a turn: the receipt of a transaction, and what the socket shows of each event."""
+
+from typing import Any
+
+from engine import alerts
+from engine.behaviour import Turn
+from engine.events import AlertRaised, TransactionRecorded
+from engine.views import MerchantView, OriginalView, Receipt, Recorded, RoundUpView, TransactionView
+
+
+def transaction(event: TransactionRecorded) -> TransactionView:
+    """Return a transaction as the wire shows it, as it was recorded."""
+    saved = event.round_up
+    return TransactionView(
+        transaction_id=event.transaction_id,
+        external_id=event.external_id,
+        origin=event.origin,
+        source=event.source,
+        method=event.method,
+        account_id=event.account_id,
+        status=event.status,
+        kind=event.kind,
+        direction=event.direction,
+        amount=event.amount,
+        currency=event.currency,
+        original=OriginalView(event.amount, event.currency),
+        merchant=MerchantView(event.merchant, event.merchant_name),
+        description=event.description,
+        category=event.category,
+        confidence=event.confidence,
+        category_by=event.category_by,
+        occurred_at=event.occurred_at,
+        local_date=event.local_date,
+        recorded_at=event.recorded_at,
+        refunded_amount=0,
+        round_up=RoundUpView(saved.state, saved.base + saved.boost, saved.base, saved.boost, saved.reason),
+        note=None,
+        metadata=event.metadata,
+        flags=event.flags,
+        revision=event.revision,
+        provenance=event.provenance,
+        mcc=event.mcc,
+        reference=event.reference,
+        counterparty=event.counterparty,
+        location=event.location,
+        balance_after=event.balance_after,
+        counts_as_spend=event.counts_as_spend,
+    )
+
+
+def receipt(turn: Turn, *, duplicate: bool) -> Receipt:
+    """Return the receipt of a turn that recorded a transaction."""
+    event: TransactionRecorded = turn.events[0]
+    result: Recorded = turn.result
+    saved = event.round_up
+    return Receipt(
+        transaction_id=event.transaction_id,
+        external_id=event.external_id,
+        user_id=user_id(turn.entity_id),
+        seq=turn.seq,
+        amount=event.amount,
+        currency=event.currency,
+        category=event.category,
+        confidence=event.confidence,
+        rounded_to=event.amount + saved.base,
+        saved_amount=saved.base + saved.boost,
+        base_saved=saved.base,
+        boost_saved=saved.boost,
+        skipped_reason=saved.reason,
+        jar_postings=event.shares,
+        anomaly=None,
+        alerts=[alerts.view(e) for e in turn.events if type(e) is AlertRaised],
+        effect=result.effect,
+        reason=result.reason,
+        budgets=result.budgets,
+        streak=result.streak,
+        transaction=transaction(event),
+        duplicate=duplicate,
+    )
+
+
+def user_id(entity_id: str) -> str:
+    """Return the user's part of an entity id `tenant/user`."""
+    return entity_id.partition("/")[2] or entity_id
+
+
+def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
+    """Return the events of a turn on the socket; `shown` is the answer, the data of everything but alerts."""
+    return [
+        {"type": event.type, "data": alerts.view(event)}
+        if type(event) is AlertRaised
+        else {"type": type(event).__struct_config__.tag, "data": shown}
+        for event in turn.events
+    ]

@@ -1,0 +1,61 @@
+"""What was spent, by local date and category: sums that budgets and the burn rate read.
+
+Days are kept for 70 days (the current and the last period of any budget), calendar months for 13. Home currency only.
+"""
+
+from datetime import date
+
+from msgspec import Struct, field
+
+from engine.periods import month_index
+
+DAYS_KEPT = 70
+MONTHS_KEPT = 13
+OVERALL = "overall"
+
+
+class Spending(Struct):
+    """Sums in minor units: `days[ordinal][category]`, `months[month index][category]`."""
+
+    days: dict[int, dict[str, int]] = field(default_factory=dict)
+    months: dict[int, dict[str, int]] = field(default_factory=dict)
+    newest: int = 0
+
+    def add(self, day: date, category: str, amount: int) -> None:
+        """Count a spend (or, negative, its correction) on a local date."""
+        ordinal = day.toordinal()
+        if ordinal > self.newest:
+            self.newest = ordinal
+            self._forget(day)
+        if ordinal > self.newest - DAYS_KEPT:
+            sums = self.days.setdefault(ordinal, {})
+            sums[category] = sums.get(category, 0) + amount
+        month = month_index(day)
+        if month > month_index(date.fromordinal(self.newest)) - MONTHS_KEPT:
+            sums = self.months.setdefault(month, {})
+            sums[category] = sums.get(category, 0) + amount
+
+    def between(self, start: date, end: date, category: str) -> int:
+        """Return what was spent from `start` up to, not including, `end`; `overall` sums every category."""
+        first, last = start.toordinal(), end.toordinal()
+        return sum(_of(sums, category) for day, sums in self.days.items() if first <= day < last)
+
+    def daily(self, category: str, last: date, count: int) -> list[int]:
+        """Return the sums of `count` days that end with `last`, oldest first."""
+        end = last.toordinal()
+        return [_of(self.days.get(day, {}), category) for day in range(end - count + 1, end + 1)]
+
+    def first_day(self) -> int | None:
+        """Return the ordinal of the oldest kept day, None when nothing was spent."""
+        return min(self.days) if self.days else None
+
+    def _forget(self, day: date) -> None:
+        if len(self.days) >= DAYS_KEPT:
+            self.days = {d: sums for d, sums in self.days.items() if d > self.newest - DAYS_KEPT}
+        if len(self.months) > MONTHS_KEPT:
+            oldest = month_index(day) - MONTHS_KEPT
+            self.months = {m: sums for m, sums in self.months.items() if m > oldest}
+
+
+def _of(sums: dict[str, int], category: str) -> int:
+    return sum(sums.values()) if category == OVERALL else sums.get(category, 0)

@@ -1,0 +1,33 @@
+"""The whole state of one user's actor: the slices of its features, side by side."""
+
+from msgspec import Struct, field
+
+from engine.alerts import AlertBook
+from engine.budgets import Budget
+from engine.jars import Jar
+from engine.ledger import Ledger
+from engine.profile import Profile
+from engine.roundups import SavedToday
+from engine.spending import Spending
+from engine.streaks import Streak
+
+USER_STREAK = "user"
+
+
+class UserState(Struct, kw_only=True):
+    """What an activation holds in memory and a snapshot keeps. Changed by `evolve` alone."""
+
+    user_id: str
+    is_open: bool = False
+    profile: Profile = field(default_factory=Profile)
+    ledger: Ledger = field(default_factory=Ledger)
+    jars: dict[str, Jar] = field(default_factory=dict)
+    jar_order: list[str] = field(default_factory=list)
+    default_jar_id: str = ""
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    spending: Spending = field(default_factory=Spending)
+    saved_today: SavedToday = field(default_factory=SavedToday)
+    streaks: dict[str, Streak] = field(default_factory=dict)
+    """By jar id for jars with a plan, and `user` for the person's own plan."""
+    alerts: AlertBook = field(default_factory=AlertBook)
+    transactions: int = 0

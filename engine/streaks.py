@@ -1,0 +1,143 @@
+"""Streaks: how many periods in a row a saving plan was kept.
+
+A period is kept when at least the plan's amount was saved in it (any saving without an amount). A period in which
+nothing could be saved is neutral, except under a plan that names an amount: a deposit was always possible. A missed
+one breaks the streak unless a freeze is left (one per 4 kept, at most 2). Events that come up to 7 days late heal, so
+periods stay open that long and the streak is folded anew from them.
+"""
+
+from datetime import date, timedelta
+from typing import Literal
+
+from msgspec import Struct, field
+
+from engine import periods
+from engine.alerts import Draft
+from engine.commands import Plan, PlanPeriod
+
+HEALING = timedelta(days=7)
+KEPT_PER_FREEZE, FREEZES_MAX = 4, 2
+TOLD_LENGTHS = frozenset({3, 7, 14, 30, 52, 100, 365})
+
+
+class Fold(Struct, frozen=True):
+    """The streak up to some period: how long, the best, freezes left, periods kept towards the next freeze."""
+
+    current: int = 0
+    best: int = 0
+    freezes: int = 0
+    towards_freeze: int = 0
+
+
+class Streak(Struct, kw_only=True):
+    """The streak of one plan. `open` holds what was saved, and whether anything could be, by period number."""
+
+    plan: Plan
+    closed: Fold = field(default_factory=Fold)
+    next_open: int | None = None
+    open: dict[int, tuple[int, bool]] = field(default_factory=dict)
+
+    def add(self, day: date, saved: int) -> None:
+        """Count what was saved on a local date (0: could have, did not); one before the healing time is lost."""
+        index = periods.plan_index(day, self.plan.every)
+        if self.next_open is None:
+            self.next_open = index
+        if index < self.next_open:
+            return
+        before, _ = self.open.get(index, (0, False))
+        self.open[index] = (before + saved, True)
+        if len(self.open) > 1:
+            self._close(day)
+
+    def _close(self, day: date) -> None:
+        newest = max(self.open)
+        horizon = max(day, periods.plan_period_end(newest - 1, self.plan.every)) - HEALING
+        assert self.next_open is not None
+        until = self.next_open
+        while until < newest and periods.plan_period_end(until, self.plan.every) < horizon:
+            until += 1
+        self.closed = self._fold(self.closed, range(self.next_open, until), {})
+        self.next_open = until
+        self.open = {index: entry for index, entry in self.open.items() if index >= until}
+
+    def _fold(self, fold: Fold, indexes: range, extra: dict[int, tuple[int, bool]]) -> Fold:
+        for index in sorted(i for i in {*self.open, *extra} if i in indexes) if self.plan.amount is None else indexes:
+            saved, could = self._entry(index, extra)
+            if saved >= (self.plan.amount or 1):
+                fold = _kept(fold)
+            elif could or self.plan.amount is not None:
+                fold = _missed(fold)
+        return fold
+
+    def _entry(self, index: int, extra: dict[int, tuple[int, bool]]) -> tuple[int, bool]:
+        saved, could = self.open.get(index, (0, False))
+        more, also = extra.get(index, (0, False))
+        return saved + more, could or also
+
+    def at(self, today: date, day: date | None = None, saved: int = 0) -> "StreakView":
+        """Return the streak as of `today`, with one more saving on `day` counted if given."""
+        now = periods.plan_index(today, self.plan.every)
+        extra = {periods.plan_index(day, self.plan.every): (saved, True)} if day is not None else {}
+        first = self.next_open if self.next_open is not None else min(extra, default=now)
+        fold = self._fold(self.closed, range(first, now), extra)
+        saved_now, _ = self._entry(now, extra)
+        kept = saved_now >= (self.plan.amount or 1)
+        if kept:
+            fold = _kept(fold)
+        state: Literal["kept", "open", "none"] = "kept" if kept else "open" if fold.current else "none"
+        return StreakView(
+            unit=self.plan.every,
+            current=fold.current,
+            best=fold.best,
+            freezes=fold.freezes,
+            state=state,
+            next_deadline=periods.plan_period_end(now + kept, self.plan.every) - timedelta(days=1),
+            amount=self.plan.amount,
+        )
+
+
+class StreakView(Struct, frozen=True, kw_only=True):
+    """A streak on the wire. `state`: this period is `kept`, still `open`, or there is no streak (`none`).
+
+    `next_deadline` is the last local date on which saving keeps it.
+    """
+
+    unit: PlanPeriod
+    current: int
+    best: int
+    freezes: int
+    state: str
+    next_deadline: date
+    amount: int | None = None
+    jar_id: str | None = None
+
+
+def _kept(fold: Fold) -> Fold:
+    current, towards, freezes = fold.current + 1, fold.towards_freeze + 1, fold.freezes
+    if towards == KEPT_PER_FREEZE:
+        towards, freezes = 0, min(FREEZES_MAX, freezes + 1)
+    return Fold(current, max(fold.best, current), freezes, towards)
+
+
+def _missed(fold: Fold) -> Fold:
+    if fold.freezes and fold.current:
+        return Fold(fold.current, fold.best, fold.freezes - 1, fold.towards_freeze)
+    return Fold(0, fold.best, 0, 0)
+
+
+def replanned(streak: Streak, plan: Plan) -> Streak:
+    """Return the streak under a changed plan: the same period and amount goes on, anything else begins anew."""
+    return streak if streak.plan == plan else Streak(plan=plan)
+
+
+def milestone(before: StreakView, after: StreakView) -> Draft | None:
+    """Return the alert for a streak that has just reached a length worth telling."""
+    if after.current <= before.current or after.current not in TOLD_LENGTHS:
+        return None
+    return Draft(
+        type="streak",
+        severity="info",
+        message=f"You have saved {after.current} {after.unit}s in a row.",
+        data={"unit": after.unit, "current": after.current, "best": after.best},
+        marks=(),
+    )

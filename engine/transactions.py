@@ -1,0 +1,262 @@
+"""Transactions: what a report of a payment does to budgets, savings, streak and ledger. One turn, one event.
+
+The kinds table (docs/domain.md) decides what counts as spend and as income. This file decides; it changes nothing.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from msgspec import UNSET, structs
+
+from engine import alerts, budgets, jars, roundups
+from engine.alerts import Draft
+from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
+from engine.commands import Direction, EditTransaction, RecordTransaction
+from engine.events import JarShare, Posting, RoundUp, TransactionEdited, TransactionRecorded
+from engine.ledger import OWN, WALLET, transfer
+from engine.money import show
+from engine.periods import local_date
+from engine.profile import check_currency
+from engine.state import USER_STREAK, UserState
+from engine.streaks import StreakView, milestone
+from engine.views import Edited, Recorded, TransactionView
+
+SPEND_KINDS = frozenset({"purchase", "p2p", "cash", "fee", "interest_paid", "repayment"})
+INCOME_KINDS = frozenset({"income", "interest", "cashback"})
+MOVE_KINDS = frozenset({"transfer", "savings", "investment"})
+FUTURE_MAX = timedelta(hours=24)
+_KIND_CATEGORY = {
+    "cash": "cash",
+    "fee": "fees",
+    "interest_paid": "fees",
+    "repayment": "repayment",
+    "transfer": "transfer",
+    "savings": "savings",
+    "investment": "investment",
+    "income": "income",
+    "interest": "income",
+    "cashback": "income",
+}
+UNCATEGORISED = "uncategorised"
+
+
+def direction_of(command: RecordTransaction) -> Direction:
+    """Return the direction a kind implies; refuse one that contradicts it."""
+    if command.kind in MOVE_KINDS:
+        return command.direction or "debit"
+    implied: Direction = "credit" if command.kind in INCOME_KINDS else "debit"
+    if command.direction not in (None, implied):
+        raise invalid("direction", f"{command.direction} contradicts kind {command.kind}, which is a {implied}")
+    return implied
+
+
+def check(command: RecordTransaction, context: Context) -> datetime:
+    """Refuse what cannot be recorded, naming every bad field; return when the payment happened."""
+    check_currency("currency", command.currency)
+    errors = []
+    if command.status != "settled":
+        errors.append(FieldError("status", f"{command.status} is not taken yet; send the event once it is settled"))
+    if command.kind == "refund":
+        errors.append(FieldError("kind", "refund is not taken yet"))
+    if command.revision:
+        errors.append(FieldError("revision", "only 0 is taken yet; amendments come with settlement"))
+    if command.amount == 0:
+        errors.append(FieldError("amount", "must be at least 1 minor unit for a settled event"))
+    when = command.occurred_at or context.at
+    if when.tzinfo is None:
+        errors.append(FieldError("occurred_at", "needs an offset, for example 2026-11-20T09:30:00+05:30"))
+    elif when - context.at > FUTURE_MAX:
+        errors.append(FieldError("occurred_at", "lies more than 24 hours in the future"))
+    elif when.year < 1970:
+        errors.append(FieldError("occurred_at", "lies before 1970"))
+    if errors:
+        raise Refused("invalid", "; ".join(f"{e.field}: {e.message}" for e in errors), errors)
+    return when
+
+
+def categorise(command: RecordTransaction, context: Context) -> tuple[str, float, str]:
+    """Return category, confidence and who said it: the sender first, then the kind, then the models."""
+    if command.category is not None:
+        return command.category, 1.0, "source"
+    by_kind = _KIND_CATEGORY.get(command.kind)
+    if by_kind is not None:
+        return by_kind, 1.0, "kind"
+    if context.prediction is not None:
+        return context.prediction.category, context.prediction.confidence, context.prediction.by
+    return UNCATEGORISED, 0.0, "none"
+
+
+def postings_of(kind: str, direction: str, category: str, amount: int, currency: str) -> list[Posting]:
+    """Return the double entry of a payment."""
+    if kind in SPEND_KINDS:
+        return transfer(f"expense:{category}", WALLET, amount, currency)
+    if kind in INCOME_KINDS:
+        return transfer(WALLET, f"income:{category}", amount, currency)
+    return transfer(OWN, WALLET, amount, currency) if direction == "debit" else transfer(WALLET, OWN, amount, currency)
+
+
+def record(state: UserState, command: RecordTransaction, context: Context) -> Decision:
+    """Decide everything about a payment on its arrival: category, round-up, jars, postings, alerts."""
+    when, direction = check(command, context), direction_of(command)
+    profile = state.profile
+    category, confidence, by = categorise(command, context)
+    day, today = local_date(when, profile.time_zone), local_date(context.at, profile.time_zone)
+    at_home = command.currency == profile.currency
+    spend = command.kind in SPEND_KINDS and at_home
+    round_up = _round_up(state, command, direction, when, today, context) if at_home else _pending_rate()
+    shares = jars.share(round_up.amount, state.jars, state.jar_order) if round_up.amount else []
+    postings = postings_of(command.kind, direction, category, command.amount, command.currency)
+    prediction = context.prediction
+    event = TransactionRecorded(
+        transaction_id=context.new_id(),
+        origin=command.origin,
+        source=command.source,
+        external_id=command.external_id,
+        status=command.status,
+        kind=command.kind,
+        direction=direction,
+        amount=command.amount,
+        currency=command.currency,
+        occurred_at=when,
+        recorded_at=context.at,
+        local_date=day,
+        category=category,
+        confidence=confidence,
+        category_by=by,
+        provenance=command.provenance,
+        postings=postings + jars.save_postings(shares, command.currency) if shares else postings,
+        round_up=round_up,
+        shares=shares,
+        counts_as_spend=spend,
+        revision=command.revision,
+        merchant=command.merchant,
+        merchant_name=(prediction.merchant_name if prediction else None) or command.merchant,
+        description=command.description,
+        mcc=command.mcc,
+        reference=command.reference,
+        account_id=command.account_id,
+        balance_after=command.balance_after,
+        method=command.method,
+        counterparty=command.counterparty,
+        location=command.location,
+        metadata=command.metadata,
+        flags=[] if at_home else ["rate_pending"],
+        pending_external_id=command.pending_external_id,
+        original_external_id=command.original_external_id,
+    )
+    streak, drafts = _consequences(state, event, today)
+    lines = budgets.lines(state.budgets, category, day, command.amount) if spend and state.budgets else []
+    raised = alerts.raise_all(state.alerts, drafts, context, today) if drafts else []
+    return Decision(events=[event, *raised], result=Recorded(budgets=lines, streak=streak))
+
+
+def _pending_rate() -> RoundUp:
+    return RoundUp("skipped", reason="rate_pending")
+
+
+def _round_up(
+    state: UserState, command: RecordTransaction, direction: str, when: datetime, today: date, context: Context
+) -> RoundUp:
+    profile = state.profile
+    return roundups.decide(
+        roundups.Spend(command.amount, command.kind, direction, when, command.balance_after),
+        roundups.Saver(
+            profile.rounding,
+            profile.currency,
+            profile.saving_state(today),
+            profile.saving_since,
+            state.saved_today.on(today),
+            context.at,
+        ),
+    )
+
+
+def could_save(round_up: RoundUp) -> bool:
+    """Whether a streak may blame the person for saving nothing here: nothing stood in the way but an exact amount."""
+    return round_up.state != "skipped" or round_up.reason == "exact_multiple"
+
+
+def _consequences(state: UserState, event: TransactionRecorded, today: date) -> tuple[StreakView | None, list[Draft]]:
+    """Return the streak after the event, and what is worth telling, in a fixed order: budgets, pace, jars, streak."""
+    drafts: list[Draft] = []
+    if event.counts_as_spend and state.budgets:
+        currency, day = event.currency, event.local_date
+        drafts += budgets.alerts_of_spend(
+            state.budgets, state.alerts, event.category, day, today, event.amount, currency
+        )
+        touched = budgets.touched(state.budgets, event.category)
+        drafts += budgets.burn_alerts(touched, state.spending, state.alerts, today, event.amount, currency)
+    for part in event.shares:
+        drafts += jar_alerts(state.jars[part.jar_id], part, event.currency)
+    streak = state.streaks[USER_STREAK]
+    if could_save(event.round_up):
+        after = streak.at(today, event.local_date, event.round_up.amount)
+        told = milestone(streak.at(today), after)
+        return after, [*drafts, told] if told else drafts
+    return streak.at(today), drafts
+
+
+def jar_alerts(jar: jars.Jar, part: JarShare, currency: str) -> list[Draft]:
+    """Return what a jar's new balance makes worth telling: a milestone, or its target reached."""
+    marks = jars.passed_marks(jar, part.amount)
+    if not marks:
+        return []
+    reached = marks[-1] == 100
+    balance = show(jar.saved + part.amount, currency)
+    return [
+        Draft(
+            type="jar_target_reached" if reached else "milestone",
+            severity="info",
+            message=f"{jar.name} has reached its target: {balance}."
+            if reached
+            else f"{jar.name} is {marks[-1]} % of the way to its target: {balance}.",
+            data={"jar_id": jar.jar_id, "percent": marks[-1], "balance": jar.saved + part.amount},
+        )
+    ]
+
+
+def edit(state: UserState, command: EditTransaction, facts: Facts, context: Context) -> Decision:
+    """Decide the user's word on a transaction; a new category moves the spend by postings, late ones included."""
+    was: TransactionView | None = facts.transactions.get(command.transaction_id)
+    if was is None:
+        raise Refused("not_found", f"there is no transaction {command.transaction_id!r}")
+    category = was.category if command.category is UNSET else command.category
+    description = was.description if command.description is UNSET else command.description
+    note = was.note if command.note is UNSET else command.note
+    moved = category != was.category and was.kind in SPEND_KINDS
+    postings = transfer(f"expense:{category}", f"expense:{was.category}", was.amount, was.currency) if moved else []
+    event = TransactionEdited(
+        transaction_id=was.transaction_id,
+        at=context.at,
+        local_date=was.local_date,
+        amount=was.amount,
+        currency=was.currency,
+        old_category=was.category,
+        category=category,
+        counts_as_spend=was.counts_as_spend,
+        description=description,
+        note=note,
+        postings=postings,
+    )
+    today = local_date(context.at, state.profile.time_zone)
+    drafts: list[Draft] = []
+    if moved and was.counts_as_spend:
+        drafts = _moved_alerts(state, event, today)
+    view = edited_view(was, event, by_user=command.category is not UNSET)
+    raised = alerts.raise_all(state.alerts, drafts, context, today)
+    return Decision(events=[event, *raised], result=Edited(transaction=view))
+
+
+def _moved_alerts(state: UserState, event: TransactionEdited, today: date) -> list[Draft]:
+    own = {name: b for name, b in state.budgets.items() if b.category == event.category}
+    return budgets.alerts_of_spend(
+        own, state.alerts, event.category, event.local_date, today, event.amount, event.currency
+    )
+
+
+def edited_view(was: TransactionView, event: TransactionEdited, *, by_user: bool) -> TransactionView:
+    """Return a transaction as it stands after the user's edit."""
+    changes: dict[str, Any] = {"category": event.category, "description": event.description, "note": event.note}
+    if by_user:
+        changes |= {"confidence": 1.0, "category_by": "user"}
+    return structs.replace(was, **changes)

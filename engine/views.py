@@ -1,0 +1,272 @@
+"""What the wire shows (api.md): answers built from events, results and the state. Amounts in minor units."""
+
+from datetime import date, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from engine.alerts import AlertView
+from engine.budgets import BudgetLine, BudgetView
+from engine.burn_rate import Projection
+from engine.commands import Location
+from engine.events import JarShare
+from engine.streaks import StreakView
+
+
+class MerchantView(Struct, frozen=True):
+    """The merchant as the source wrote it, and its cleaned name."""
+
+    raw: str | None
+    name: str | None
+
+
+class RoundUpView(Struct, frozen=True):
+    """What a spend saved, or why it saved nothing."""
+
+    state: str
+    amount: int
+    base: int
+    boost: int
+    reason: str | None
+
+
+class OriginalView(Struct, frozen=True):
+    """Amount and currency as the source reported them."""
+
+    amount: int
+    currency: str
+
+
+class TransactionView(Struct, frozen=True, kw_only=True):
+    """A transaction on the wire, and the sealed part of its row."""
+
+    transaction_id: str
+    external_id: str
+    origin: str
+    source: str
+    method: str | None
+    account_id: str | None
+    status: str
+    kind: str
+    direction: str
+    amount: int
+    currency: str
+    original: OriginalView
+    merchant: MerchantView
+    description: str | None
+    category: str
+    confidence: float
+    category_by: str
+    occurred_at: datetime
+    local_date: date
+    recorded_at: datetime
+    refunded_amount: int
+    round_up: RoundUpView
+    note: str | None
+    metadata: dict[str, Any]
+    flags: list[str]
+    revision: int
+    provenance: str
+    mcc: str | None = None
+    reference: str | None = None
+    counterparty: str | None = None
+    location: Location | str | None = None
+    balance_after: int | None = None
+    counts_as_spend: bool = False
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """The answer to a recorded transaction."""
+
+    transaction_id: str
+    external_id: str
+    user_id: str
+    seq: int
+    amount: int
+    currency: str
+    category: str
+    confidence: float
+    rounded_to: int
+    saved_amount: int
+    base_saved: int
+    boost_saved: int
+    skipped_reason: str | None
+    jar_postings: list[JarShare]
+    anomaly: None
+    alerts: list[AlertView]
+    effect: str
+    reason: str | None
+    budgets: list[BudgetLine]
+    streak: StreakView | None
+    transaction: TransactionView
+    duplicate: bool
+
+
+class PlanView(Struct, frozen=True):
+    """A saving plan: at least `amount` (any when null) every period."""
+
+    every: str
+    amount: int | None
+
+
+class AutoSavingView(Struct, frozen=True):
+    """Whether spends are rounded up; `until` ends a pause."""
+
+    state: str
+    until: date | None
+
+
+class JarView(Struct, frozen=True, kw_only=True):
+    """A jar on the wire. `balance` = provisional + accrued + scheduled + settled; `progress` is 0-100 or null."""
+
+    jar_id: str
+    name: str
+    target_amount: int | None
+    deadline: date | None
+    image_url: str | None
+    priority: int
+    cap_at_target: bool
+    plan: PlanView | None
+    is_default: bool
+    currency: str
+    balance: int
+    provisional: int
+    accrued: int
+    scheduled: int
+    settled: int
+    reserved: int
+    available: int
+    progress: int | None
+    locked_until: datetime | None
+    created_at: datetime
+
+
+class DepositView(Struct, frozen=True, kw_only=True):
+    """The answer to a deposit."""
+
+    deposit_id: str
+    jar_id: str
+    amount: int
+    currency: str
+    at: datetime
+    jar: JarView
+    alerts: list[AlertView] = []
+
+
+class RoundingView(Struct, frozen=True, kw_only=True):
+    """Round-up settings in force, defaults filled in."""
+
+    unit: int
+    multiplier: int
+    exact_multiple: str
+    round_up_p2p: bool
+    floor: int | None
+    event_cap: int
+    daily_cap: int
+    presets: list[int]
+
+
+class ProfileView(Struct, frozen=True, kw_only=True):
+    """The profile on the wire."""
+
+    user_id: str
+    name: str | None
+    phone: str | None
+    currency: str
+    time_zone: str
+    rounding: RoundingView
+    auto_saving: AutoSavingView
+    refund_policy: str
+    plan: PlanView
+    monthly_budget: int | None
+    notifications: dict[str, bool]
+
+
+class BurnRateView(Struct, frozen=True, kw_only=True):
+    """Spend per day over the period so far, and where it will end."""
+
+    category: str
+    period: str
+    period_start: date
+    period_end: date
+    currency: str
+    spent: int
+    per_day: int
+    weighted_per_day: int
+    projected: Projection
+    days_elapsed: int
+    days_left: int
+    limit: int | None
+    safe_per_day: int | None
+
+
+class BurnRates(Struct, frozen=True, kw_only=True):
+    """The overall burn rate of the calendar month, and that of each budget."""
+
+    currency: str
+    spent: int
+    per_day: int
+    weighted_per_day: int
+    projected: Projection
+    days_left: int
+    safe_per_day: int | None
+    items: list[BurnRateView]
+
+
+class Page(Struct, frozen=True):
+    """A page of a list."""
+
+    items: list[Any]
+    next_cursor: str | None = None
+
+
+class StreaksView(Struct, frozen=True, kw_only=True):
+    """The person's streak, and those of jars with a plan."""
+
+    unit: str
+    current: int
+    best: int
+    freezes: int
+    state: str
+    next_deadline: date
+    items: list[StreakView]
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """Everything a first screen shows, from one read of the actor."""
+
+    user_id: str
+    seq: int
+    at: datetime
+    profile: ProfileView
+    jars: list[JarView]
+    total_saved: int
+    budgets: list[BudgetView]
+    burn_rate: BurnRates
+    streak: StreakView
+    alerts: list[AlertView]
+
+
+class Recorded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="recorded", dict=True):
+    """What a receipt shows that its events do not hold."""
+
+    budgets: list[BudgetLine] = []
+    streak: StreakView | None = None
+    effect: str = "recorded"
+    reason: str | None = None
+
+
+class Edited(Struct, frozen=True, tag="edited"):
+    """A transaction after the user's edit."""
+
+    transaction: TransactionView
+    budgets: list[BudgetLine] = []
+
+
+class Shown(Struct, frozen=True, tag="shown"):
+    """The answer of any other command: a view, kept as it was first given."""
+
+    view: dict[str, Any] | list[Any] | None = None
+
+
+Result = Recorded | Edited | Shown
