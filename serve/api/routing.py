@@ -1,0 +1,254 @@
+"""One table of routes: path, body type, answer type, who may, and a handler. Litestar serves it, OpenAPI shows it.
+
+A handler takes a `Call` (who asks, the decoded body and query) and returns an `Answer` whose body is JSON already: the
+shard encodes an answer once, and it passes through as it is. Everything around it is here, once: authentication,
+decoding, problem documents, request ids, size limits, idempotency keys.
+"""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+from msgspec import Struct
+
+from actors.messages import Envelope, Outcome
+from actors.runtime import Unavailable
+from engine.commands import Command
+from serve import envelopes
+from serve.api import metrics
+from serve.auth.errors import Busy, TokenRefused
+from serve.auth.principal import Principal
+from serve.problems import MEDIA_TYPE, Trouble, field_trouble, of_decode, of_outcome, of_validation, unavailable
+from serve.services import Services
+
+LOG = logging.getLogger("boond.api")
+PREFIX = "/api/v1"
+BODY_BYTES_MAX = 64 * 1024
+KEY_LENGTH_MAX = 255
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class Answer(Struct, frozen=True):
+    """A response: JSON as bytes, or another media type."""
+
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = {}
+    media_type: str = "application/json"
+
+
+class Call(Struct):
+    """One request after authentication and decoding. `principal` is None only on public routes."""
+
+    services: Services
+    principal: Principal | None
+    body: Any
+    query: Any
+    path: dict[str, str]
+    request_id: str
+    idempotency_key: str | None
+    route: "Route"
+    raw: bytes = b""
+
+    @property
+    def caller(self) -> Principal:
+        """Who asks; a protected route always has one."""
+        if self.principal is None:
+            raise Trouble(401, "This call needs a bearer token.", name="not-authenticated")
+        return self.principal
+
+    @property
+    def entity_id(self) -> str:
+        """The user the call is about: one's own, or the `user_id` of the query for a service."""
+        return envelopes.subject(self.caller, getattr(self.query, "user_id", None))
+
+    async def ask(self, wanted: Any) -> Answer:
+        """Answer a read from the user's actor."""
+        return answered(await self.services.runtime.submit(envelopes.query(self.caller, self.entity_id, wanted)))
+
+    async def tell(self, command: Command, status: int = 200) -> Answer:
+        """Carry out a command under the request's idempotency key, or a fresh one."""
+        key = self.idempotency_key or f"fresh-{secrets.token_hex(16)}"
+        target = self.route.path.format(**self.path)
+        command_id = f"http:{self.caller.name}:{self.route.method} {target}:{key}"
+        envelope = envelopes.command(self.caller, self.entity_id, command, command_id, self.request_id)
+        return answered(await self.services.runtime.submit(envelope), status)
+
+    async def submit(self, envelope: Envelope) -> Outcome:
+        """Submit an envelope made elsewhere."""
+        return await self.services.runtime.submit(envelope)
+
+
+def answered(outcome: Outcome, status: int = 200) -> Answer:
+    """Return an outcome as a response; raises the problem of one that was refused."""
+    if outcome.body is None:
+        raise of_outcome(outcome)
+    headers = {"Idempotency-Replayed": "true"} if outcome.status == "replayed" else {}
+    return Answer(bytes(outcome.body), status, headers)
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A line of the table. `path` as in api.md with `{name}` parameters; `query` and `body` are msgspec structs."""
+
+    method: str
+    path: str
+    handler: Callable[[Call], Awaitable[Answer]]
+    summary: str
+    tag: str
+    answer: Any = None
+    body: Any = None
+    query: Any = None
+    status: int = 200
+    public: bool = False
+    body_bytes_max: int = BODY_BYTES_MAX
+    also: tuple[tuple[int, str], ...] = ()
+    """Further answers worth naming in the document: (status, description)."""
+
+
+class NoQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Routes without query parameters still take the `user_id` a service acts for."""
+
+    user_id: str | None = None
+
+
+def handlers(table: Sequence[Route], services: Callable[[], Services]) -> list[HTTPRouteHandler]:
+    """Return a Litestar handler for each line of the table."""
+    return [_handler(route, services) for route in table]
+
+
+def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler:
+    decoder = msgspec.json.Decoder(route.body) if route.body is not None else None
+
+    async def serve(request: Request[Any, Any, Any]) -> ASGIResponse:
+        began = time.perf_counter()
+        request_id = _request_id(request)
+        try:
+            answer = await _carry_out(route, decoder, request, services(), request_id)
+        except Exception as error:
+            answer = of_exception(error, request_id)
+        metrics.observe(route.method, route.path, answer.status, time.perf_counter() - began)
+        return respond(answer, request_id)
+
+    path = PREFIX + re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
+    return HTTPRouteHandler(
+        path, http_method=[route.method], status_code=route.status, include_in_schema=False, name=_name(route)
+    )(serve)
+
+
+def _name(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+async def _carry_out(
+    route: Route, decoder: Any, request: Request[Any, Any, Any], services: Services, request_id: str
+) -> Answer:
+    principal = None if route.public else authenticate(request.headers.get("authorization"), services)
+    query = _query(route, request)
+    raw, body = b"", None
+    if decoder is not None:
+        raw = await _body(request, route.body_bytes_max)
+        try:
+            body = decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            raise of_validation(error) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise of_decode(msgspec.DecodeError(str(error))) from None
+    call = Call(
+        services=services,
+        principal=principal,
+        body=body,
+        query=query,
+        path={name: str(value) for name, value in request.path_params.items()},
+        request_id=request_id,
+        idempotency_key=_idempotency_key(request),
+        route=route,
+        raw=raw,
+    )
+    return await route.handler(call)
+
+
+def authenticate(header: str | None, services: Services) -> Principal:
+    """Return who the bearer token stands for; raises the 401."""
+    if header is None or header[:7].lower() != "bearer ":
+        raise Trouble(
+            401, "Send `Authorization: Bearer <access token>`.", headers={"WWW-Authenticate": 'Bearer realm="boond"'}
+        )
+    try:
+        return services.verifier.verify(header[7:].strip(), services.now())
+    except TokenRefused as error:
+        challenge = 'Bearer realm="boond", error="invalid_token"'
+        raise Trouble(401, error.detail, headers={"WWW-Authenticate": challenge}) from None
+
+
+async def _body(request: Request[Any, Any, Any], limit: int) -> bytes:
+    declared = request.headers.get("content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise Trouble(413, f"The body has {declared} bytes; at most {limit} are taken here.", name="too-large")
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise Trouble(413, f"The body is larger than {limit} bytes.", name="too-large")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _query(route: Route, request: Request[Any, Any, Any]) -> Any:
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise field_trouble(name, "is given twice")
+        given[name] = value
+    try:
+        return msgspec.convert(given, route.query or NoQuery, strict=False)
+    except msgspec.ValidationError as error:
+        raise of_validation(error) from None
+
+
+def _request_id(request: Request[Any, Any, Any]) -> str:
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _idempotency_key(request: Request[Any, Any, Any]) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    key = key.strip().removeprefix('"').removesuffix('"')
+    if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isascii() or not key.isprintable():
+        raise field_trouble("Idempotency-Key", f"must be 1-{KEY_LENGTH_MAX} printable ASCII characters")
+    return key
+
+
+def of_exception(error: Exception, request_id: str) -> Answer:
+    """Return any exception as a problem; one nobody foresaw is logged with the request id and says no more."""
+    if isinstance(error, Trouble):
+        trouble = error
+    elif isinstance(error, Unavailable):
+        trouble = unavailable(error.detail, error.retry_after_s)
+    elif isinstance(error, Busy):
+        trouble = unavailable(str(error))
+    elif isinstance(error, HTTPException):
+        trouble = Trouble(error.status_code, error.detail or "The request was refused.")
+    else:
+        LOG.error("request %s failed", request_id, exc_info=error)
+        trouble = Trouble(500, f"Something went wrong on our side; quote request id {request_id}.", name="internal")
+    return Answer(trouble.encode(), trouble.status, trouble.headers, MEDIA_TYPE)
+
+
+def respond(answer: Answer, request_id: str) -> ASGIResponse:
+    """Return the ASGI response of an answer; nothing of ours is cached on the way."""
+    return ASGIResponse(
+        body=answer.body,
+        status_code=answer.status,
+        media_type=answer.media_type,
+        headers={"x-request-id": request_id, "cache-control": "no-store", **answer.headers},
+    )

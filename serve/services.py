@@ -1,0 +1,26 @@
+"""What request handlers and sockets work with: one bundle of ports, filled by `serve.composition`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from actors.read_model import ReadModel
+from actors.runtime import Runtime
+from serve.auth.accounts import Accounts
+from serve.auth.keys import KeyRing
+from serve.auth.tokens import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The ports of one process. `epoch` is the journal's stream id; `readiness` says which parts are not ready."""
+
+    runtime: Runtime
+    read_model: ReadModel
+    accounts: Accounts
+    verifier: Verifier
+    keys: KeyRing
+    epoch: str
+    now: Callable[[], datetime]
+    readiness: Callable[[], Awaitable[dict[str, str]]]
+    close: Callable[[], Awaitable[None]]
