@@ -2,8 +2,8 @@
 
 Policy after NIST SP 800-63B-4: length and a list of common ones, no composition rules. A password is normalised to
 NFKC (section 3.1.1.2), so that the same keys on another keyboard or system give the same secret. Cost after the OWASP
-Password Storage Cheat Sheet: m = 19 MiB, t = 2, p = 1 (24 ms on the machine this was chosen on; m = 46 MiB, t = 1 counts
-as equally strong there and took 50 ms).
+Password Storage Cheat Sheet: m = 19 MiB, t = 2, p = 1 (24 ms on the machine this was chosen on; m = 46 MiB, t = 1
+counts as equally strong there and took 50 ms).
 """
 
 import base64

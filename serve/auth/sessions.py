@@ -1,9 +1,10 @@
 """Sessions of people: an access token for minutes, and a refresh token that is used once and replaced by the next.
 
 A refresh token is 256 bits, stored as SHA-256 only. Its successor is an HMAC of it under a server secret, so an
-honest retry (the answer was lost on the way) can be given the same successor without storing it. The successors of one
-log-in are a family; a spent token that comes back outside the grace is theft or a copy, and closes the family (RFC 9700,
-section 4.14). A successor that was spent itself proves that the answer arrived: its predecessor has no grace left.
+honest retry (the answer was lost on the way) can be given the same successor without storing it. The successors of
+one log-in are a family; a spent token that comes back outside the grace is theft or a copy, and closes the family
+(RFC 9700, section 4.14). A successor that was spent itself proves that the answer arrived: its predecessor has no
+grace left.
 """
 
 import base64
