@@ -47,7 +47,12 @@ def transaction_id_of(command: RecordTransaction) -> str:
 
 
 def transaction(
-    principal: Principal, fields: TransactionFields, user_id: str | None, request_id: str, *, user_field: str = "user_id"
+    principal: Principal,
+    fields: TransactionFields,
+    user_id: str | None,
+    request_id: str,
+    *,
+    user_field: str = "user_id",
 ) -> Envelope:
     """Return the envelope that records a transaction. Who reports it comes from the credential alone."""
     command = RecordTransaction(

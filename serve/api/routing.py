@@ -101,16 +101,23 @@ class Route(Struct, frozen=True, kw_only=True):
     method: str
     path: str
     handler: Callable[[Call], Awaitable[Answer]]
-    summary: str
     tag: str
     answer: Any = None
     body: Any = None
+    shown_body: Any = None
+    """What the document shows as the body where it is decoded piece by piece; else the same as `body`."""
     query: Any = None
     status: int = 200
     public: bool = False
     body_bytes_max: int = BODY_BYTES_MAX
     also: tuple[tuple[int, str], ...] = ()
     """Further answers worth naming in the document: (status, description)."""
+
+
+def route(line: str, handler: Callable[[Call], Awaitable[Answer]], **options: Any) -> Route:
+    """Return a route from its request line, `POST /jars`; its summary is the handler's docstring."""
+    method, path = line.split()
+    return Route(method=method, path=path, handler=handler, **options)
 
 
 class NoQuery(Struct, frozen=True, forbid_unknown_fields=True):

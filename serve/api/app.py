@@ -1,0 +1,72 @@
+"""The REST application: the table of routes on Litestar, problem documents for everything else."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+from serve.settings import RuntimeConfig, boond_version
+
+from serve.api import accounts, alerts, health, openapi, savings, transactions
+from serve.api.routing import PREFIX, Answer, Route, handlers, of_exception, respond
+from serve.services import Services
+
+ROUTES: list[Route] = [
+    *accounts.ROUTES,
+    *transactions.ROUTES,
+    *savings.ROUTES,
+    *alerts.ROUTES,
+    *health.ROUTES,
+]
+
+
+def _documents() -> list[HTTPRouteHandler]:
+    described = openapi.document(ROUTES, boond_version())
+    encoded, shown = msgspec.json.encode(described), openapi.page(described).encode()
+
+    @get(f"{PREFIX}/openapi.json", include_in_schema=False)
+    async def document() -> ASGIResponse:
+        return ASGIResponse(body=encoded, media_type="application/json")
+
+    @get([f"{PREFIX}/docs", "/"], include_in_schema=False)
+    async def page() -> ASGIResponse:
+        return ASGIResponse(body=shown, media_type="text/html; charset=utf-8")
+
+    return [document, page]
+
+
+def _refused(request: Request[Any, Any, Any], error: Exception) -> ASGIResponse:
+    """Answer what no handler saw (unknown path, wrong method ...) with a problem document."""
+    request_id = request.headers.get("x-request-id", "")[:128]
+    answer: Answer = of_exception(error, request_id)
+    return respond(answer, request_id if request_id.isprintable() else "")
+
+
+def build_app(services_of: Any, sockets: list[Any]) -> Litestar:
+    """Return the application over services made by the async context manager `services_of(app)`."""
+    held: dict[str, Services] = {}
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
+        async with services_of(app) as services:
+            held["services"] = services
+            yield
+
+    return Litestar(
+        [*handlers(ROUTES, lambda: held["services"]), *_documents(), *sockets],
+        lifespan=[lifespan],
+        exception_handlers={Exception: _refused},
+        openapi_config=None,
+        request_max_body_size=None,
+        logging_config=None,
+    )
+
+
+def build(config: RuntimeConfig) -> Litestar:
+    """Return the application of a replica (`serve.deploy`)."""
+    from serve.composition import api_app
+
+    return api_app(config)
