@@ -105,23 +105,47 @@ def of_outcome(outcome: Outcome) -> Trouble:
 
 
 _PATH = re.compile(r" - at `\$(?:\.)?(?P<path>[^`]*)`$")
-_MISSING = re.compile(r"missing required field `(?P<name>[^`]+)`")
-_UNKNOWN = re.compile(r"contains unknown field `(?P<name>[^`]+)`")
-_KEY = re.compile(r"^key in `")
+_WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"missing required field `(?P<name>[^`]+)`"), "is required"),
+    (re.compile(r"contains unknown field `(?P<name>[^`]+)`"), "is not a field here; leave it out"),
+    (re.compile(r"matching regex '\^\[A-Z\]\{3\}\$'"), "must be an ISO 4217 currency code in capitals, such as INR"),
+    (re.compile(r"matching regex '\^\[\^\\x00"), "must not hold control characters"),
+    (re.compile(r"matching regex '\^\[a-z\]"), "must be a slug: a-z, 0-9, _ and -, beginning with a letter"),
+    (re.compile(r"matching regex '\^\[0-9\]\{4\}"), "must be four digits"),
+    (re.compile(r"matching regex '\^https\?"), "must be an http or https address"),
+    (
+        re.compile(r"matching regex '\^\[A-Za-z0-9\]"),
+        "must be letters, digits, _ . and -, beginning with a letter or digit",
+    ),
+    (
+        re.compile(r"RFC3339 encoded datetime"),
+        "must be an RFC 3339 time with an offset, such as 2026-11-20T09:30:00+05:30",
+    ),
+    (re.compile(r"RFC3339 encoded date"), "must be a date, such as 2026-11-20"),
+    (re.compile(r"Invalid enum value"), "is not one of the values taken here; /api/v1/docs lists them"),
+    (
+        re.compile(r"Expected `int`, got `(float|str)`"),
+        "must be a whole number of minor units, without quotes or fraction",
+    ),
+)
 
 
 def of_validation(error: msgspec.ValidationError) -> Trouble:
-    """Return the 422 of a body that does not fit its type, naming the field."""
+    """Return the 422 of a body that does not fit its type: names the field, and how to mend it."""
     text = str(error)
     found = _PATH.search(text)
     path = found["path"] if found else ""
     message = _PATH.sub("", text)
-    for pattern, words in ((_MISSING, "is required"), (_UNKNOWN, "is not a field here; leave it out")):
-        named = pattern.search(message)
-        if named:
+    message = message[:1].lower() + message[1:]
+    for pattern, words in _WORDS:
+        named = pattern.search(text)
+        if named is None:
+            continue
+        message = words
+        if "name" in pattern.groupindex:
             path = f"{path}.{named['name']}" if path else named["name"]
-            message = words
-    return field_trouble(path or "body", message[:1].lower() + message[1:])
+        break
+    return field_trouble(path or "body", message)
 
 
 def of_decode(error: msgspec.DecodeError) -> Trouble:
