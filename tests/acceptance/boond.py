@@ -74,7 +74,8 @@ class Boond:
         return self
 
     def _drain(self) -> None:
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         for _ in self.process.stdout:
             pass
 

@@ -28,7 +28,7 @@ def test_a_spend_is_rounded_saved_budgeted_and_told(person: httpx.Client) -> Non
     assert answer.status_code == 201
     assert (receipt["rounded_to"], receipt["saved_amount"]) == (20_000, 275)
     assert receipt["jar_postings"] == [{"jar_id": jar["jar_id"], "amount": 275}]
-    assert [(a["type"], a["data"]["thresholds"]) for a in receipt["alerts"]][0] == ("budget_threshold", ["70", "90"])
+    assert next((a["type"], a["data"]["thresholds"]) for a in receipt["alerts"]) == ("budget_threshold", ["70", "90"])
     assert person.get(f"/jars/{jar['jar_id']}").json()["balance"] == 275
     budget = person.get("/budgets").json()["items"][0]
     assert (budget["spent"], budget["percent"], budget["left"]) == (19_725, 98, 275)
