@@ -11,6 +11,7 @@ from typing import ClassVar
 from psycopg.abc import AdaptContext
 from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
+from typing_extensions import override
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -85,6 +86,7 @@ class Times(Array):
 class _ArrayDumper(Dumper):
     format = Format.BINARY
 
+    @override
     def dump(self, obj: Array) -> Buffer:
         return obj.encoded
 
@@ -93,4 +95,4 @@ def register(context: AdaptContext) -> None:
     """Teach a connection to send arrays."""
     for kind in (BigInts, Texts, Bytes, Times):
         dumper = type(f"{kind.__name__}Dumper", (_ArrayDumper,), {"oid": kind.array_oid})
-        context.adapters.register_dumper(kind, dumper)  # type: ignore[union-attr]  # a connection always has adapters
+        context.adapters.register_dumper(kind, dumper)

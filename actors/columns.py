@@ -63,7 +63,7 @@ def _timers(pairs: Sequence[tuple[JournalRow, TimerRow]]) -> dict[str, Any]:
         "ti_entities": Texts([row.entity_id for row, _ in pairs]),
         "ti_ids": Texts([timer.timer_id for _, timer in pairs]),
         "ti_dues": Times([timer.due for _, timer in pairs]),
-        "ti_bodies": Bytes([timer.body for _, timer in pairs]),
+        "ti_bodies": Bytes([timer.body or b"" for _, timer in pairs]),
     }
 
 

@@ -1,10 +1,10 @@
 """The port to the journal: the truth about every entity, and what reads of it the runtime makes.
 
-    JournalError
-    ├── Fenced          the term is no longer ours, or the layout changed: this incarnation must end
-    ├── Conflict        a seq or a command id is taken: memory is stale, drop it
-    ├── DataRejected    the storage refuses something in the batch: bisect
-    └── JournalDown     the outcome of the last statement is unknown: drop what was uncommitted, reconnect
+JournalError
+├── Fenced          the term is no longer ours, or the layout changed: this incarnation must end
+├── Conflict        a seq or a command id is taken: memory is stale, drop it
+├── DataRejected    the storage refuses something in the batch: bisect
+└── JournalDown     the outcome of the last statement is unknown: drop what was uncommitted, reconnect
 """
 
 from collections.abc import Sequence

@@ -28,9 +28,7 @@ async def claim_layout(url: str, shards: int, owner: str) -> bool:
                     return await _change_layout(connection, shards, owner)
             except LockNotAvailable:
                 for shard in await _shard_numbers(connection):
-                    await connection.execute(
-                        sql.END_BACKEND, {"shard": shard, "term": None, "wait_ms": _END_WAIT_MS}
-                    )
+                    await connection.execute(sql.END_BACKEND, {"shard": shard, "term": None, "wait_ms": _END_WAIT_MS})
 
 
 async def _change_layout(connection: psycopg.AsyncConnection[Any], shards: int, owner: str) -> bool:

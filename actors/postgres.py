@@ -31,7 +31,7 @@ from actors.slots import slot_of
 STATEMENT_TIMEOUT_S = 30.0
 _END_WAIT_MS = 5_000
 _DATA_CLASSES = ("22", "23", "54")
-"""SQLSTATE classes that blame a value: data exceptions, integrity violations, program limits (an index row too long)."""
+"""SQLSTATE classes that blame a value: data exceptions, integrity violations, program limits (a key too long)."""
 
 
 def _translate(error: Exception, connection: AsyncConnection[Any]) -> JournalError:
