@@ -1,0 +1,78 @@
+"""What an iteration must know before it decides: entities that are not in memory, command ids, old rows."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from actors.committer import Committer
+from actors.entity import Activation
+from actors.journal import Journal, Question, Reading
+from actors.residents import Residents
+from actors.turns import Item
+from engine.behaviour import Behaviour
+
+_log = logging.getLogger(__name__)
+
+
+class Activator:
+    """Reads for a shard: one round trip an iteration, more only when very many entities wake up at once."""
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        journal: Journal,
+        residents: Residents,
+        committer: Committer,
+        now: Callable[[], datetime],
+        recoveries_max: int,
+    ) -> None:
+        self._behaviour = behaviour
+        self._journal = journal
+        self._residents = residents
+        self._committer = committer
+        self._now = now
+        self._recoveries_max = recoveries_max
+
+    async def prepare(self, items: Sequence[Item]) -> Reading | None:
+        """Activate what `items` address and read what they need; None when memory was dropped meanwhile.
+
+        Entities that cannot be read are left out of memory. Raises `JournalError`.
+        """
+        generation = self._residents.generation
+        unknown = list(
+            dict.fromkeys(i.envelope.entity_id for i in items if i.envelope.entity_id not in self._residents)
+        )
+        reading = Reading()
+        for question in self._questions(items, unknown):
+            answer = await self._journal.read(question)
+            if self._residents.generation != generation:
+                return None
+            self._activate(question.entities, answer)
+            reading.commands.update(answer.commands)
+            reading.transactions.update(answer.transactions)
+        return reading
+
+    def _questions(self, items: Sequence[Item], unknown: Sequence[str]) -> Iterator[Question]:
+        commands: list[tuple[str, str]] = []
+        transactions: list[tuple[str, str]] = []
+        for item in items:
+            entity_id, command_id = item.envelope.entity_id, item.envelope.command_id
+            if command_id is not None and self._committer.twin((entity_id, command_id)) is None:
+                commands.append((entity_id, command_id))
+            transactions.extend((entity_id, transaction_id) for transaction_id in item.needs)
+        schema = self._behaviour.schema
+        first, rest = unknown[: self._recoveries_max], unknown[self._recoveries_max :]
+        if first or commands or transactions:
+            yield Question(schema, first, commands, transactions)
+        for start in range(0, len(rest), self._recoveries_max):
+            yield Question(schema, rest[start : start + self._recoveries_max])
+
+    def _activate(self, entity_ids: Sequence[str], answer: Reading) -> None:
+        for entity_id in entity_ids:
+            activation = Activation(self._behaviour, entity_id, self._now())
+            try:
+                activation.activate(answer.snapshots.get(entity_id), answer.tails.get(entity_id, ()))
+            except Exception:
+                _log.exception("cannot activate %s from its journal", entity_id)
+            else:
+                self._residents.add(activation)

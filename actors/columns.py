@@ -1,0 +1,121 @@
+"""A batch of turns as the columns the group commit takes, folded to one row a key: a statement writes a key once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from actors.arrays import BigInts, Bytes, Texts, Times
+from actors.journal import JournalRow, TurnWrite
+from engine.behaviour import AlertRow, OutboxRow, TimerRow, TransactionRow
+
+
+def _journal(turns: Sequence[TurnWrite]) -> dict[str, Any]:
+    rows = [turn.row for turn in turns]
+    return {
+        "slots": BigInts([row.slot for row in rows]),
+        "entities": Texts([row.entity_id for row in rows]),
+        "seqs": BigInts([row.seq for row in rows]),
+        "commands": Texts([row.command_id for row in rows]),
+        "hashes": Bytes([row.input_hash for row in rows]),
+        "times": Times([row.at for row in rows]),
+        "bodies": Bytes([row.body for row in rows]),
+        "chains": Bytes([row.chain for row in rows]),
+        "metas": Bytes([row.meta for row in rows]),
+    }
+
+
+def _transactions(pairs: Sequence[tuple[JournalRow, TransactionRow]]) -> dict[str, Any]:
+    return {
+        "tx_slots": BigInts([row.slot for row, _ in pairs]),
+        "tx_entities": Texts([row.entity_id for row, _ in pairs]),
+        "tx_ids": Texts([tx.transaction_id for _, tx in pairs]),
+        "tx_seqs": BigInts([row.seq for row, _ in pairs]),
+        "tx_origins": Texts([tx.origin for _, tx in pairs]),
+        "tx_sources": Texts([tx.source for _, tx in pairs]),
+        "tx_externals": Texts([tx.external_id for _, tx in pairs]),
+        "tx_statuses": Texts([tx.status for _, tx in pairs]),
+        "tx_kinds": Texts([tx.kind for _, tx in pairs]),
+        "tx_directions": Texts([tx.direction for _, tx in pairs]),
+        "tx_amounts": BigInts([tx.amount for _, tx in pairs]),
+        "tx_currencies": Texts([tx.currency for _, tx in pairs]),
+        "tx_categories": Texts([tx.category for _, tx in pairs]),
+        "tx_occurred": Times([tx.occurred_at for _, tx in pairs]),
+        "tx_recorded": Times([tx.recorded_at for _, tx in pairs]),
+        "tx_sealed": Bytes([tx.sealed for _, tx in pairs]),
+    }
+
+
+def _alerts(pairs: Sequence[tuple[JournalRow, AlertRow]]) -> dict[str, Any]:
+    return {
+        "al_slots": BigInts([row.slot for row, _ in pairs]),
+        "al_entities": Texts([row.entity_id for row, _ in pairs]),
+        "al_ids": Texts([alert.alert_id for _, alert in pairs]),
+        "al_seqs": BigInts([alert.seq for _, alert in pairs]),
+        "al_types": Texts([alert.type for _, alert in pairs]),
+        "al_categories": Texts([alert.category for _, alert in pairs]),
+        "al_times": Times([alert.at for _, alert in pairs]),
+        "al_sealed": Bytes([alert.sealed for _, alert in pairs]),
+    }
+
+
+def _timers(pairs: Sequence[tuple[JournalRow, TimerRow]]) -> dict[str, Any]:
+    return {
+        "ti_slots": BigInts([row.slot for row, _ in pairs]),
+        "ti_entities": Texts([row.entity_id for row, _ in pairs]),
+        "ti_ids": Texts([timer.timer_id for _, timer in pairs]),
+        "ti_dues": Times([timer.due for _, timer in pairs]),
+        "ti_bodies": Bytes([timer.body or b"" for _, timer in pairs]),
+    }
+
+
+def _timers_gone(pairs: Sequence[tuple[JournalRow, TimerRow]]) -> dict[str, Any]:
+    return {
+        "tg_slots": BigInts([row.slot for row, _ in pairs]),
+        "tg_entities": Texts([row.entity_id for row, _ in pairs]),
+        "tg_ids": Texts([timer.timer_id for _, timer in pairs]),
+    }
+
+
+def _outbox(pairs: Sequence[tuple[JournalRow, OutboxRow]]) -> dict[str, Any]:
+    return {
+        "ob_slots": BigInts([row.slot for row, _ in pairs]),
+        "ob_entities": Texts([row.entity_id for row, _ in pairs]),
+        "ob_ids": Texts([message.outbox_id for _, message in pairs]),
+        "ob_seqs": BigInts([row.seq for row, _ in pairs]),
+        "ob_channels": Texts([message.channel for _, message in pairs]),
+        "ob_bodies": Bytes([message.body for _, message in pairs]),
+        "ob_times": Times([row.at for row, _ in pairs]),
+    }
+
+
+def columns(turns: Sequence[TurnWrite]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the legs a batch needs beside the journal's, and the columns of all of them."""
+    transactions: dict[tuple[str, str], tuple[JournalRow, TransactionRow]] = {}
+    alerts: dict[tuple[str, str], tuple[JournalRow, AlertRow]] = {}
+    timers: dict[tuple[str, str], tuple[JournalRow, TimerRow]] = {}
+    outbox: list[tuple[JournalRow, OutboxRow]] = []
+    for turn in turns:
+        row, rows = turn.row, turn.rows
+        for tx in rows.transactions:
+            transactions[row.entity_id, tx.transaction_id] = (row, tx)
+        for alert in rows.alerts:
+            alerts[row.entity_id, alert.alert_id] = (row, alert)
+        for timer in rows.timers:
+            timers[row.entity_id, timer.timer_id] = (row, timer)
+        outbox.extend((row, message) for message in rows.outbox)
+    set_timers = [pair for pair in timers.values() if pair[1].body is not None]
+    gone = [pair for pair in timers.values() if pair[1].body is None]
+    legs: dict[str, dict[str, Any]] = {}
+    if transactions:
+        legs["transactions"] = _transactions(list(transactions.values()))
+    if alerts:
+        legs["alerts"] = _alerts(list(alerts.values()))
+    if set_timers:
+        legs["timers"] = _timers(set_timers)
+    if gone:
+        legs["timers_gone"] = _timers_gone(gone)
+    if outbox:
+        legs["outbox"] = _outbox(outbox)
+    joined = _journal(turns)
+    for leg in legs.values():
+        joined.update(leg)
+    return tuple(legs), joined

@@ -1,0 +1,184 @@
+"""Carries out one envelope after the other on the entities in memory; each outcome waits for its commit."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from msgspec import DecodeError, Raw, msgpack
+
+from actors import codec
+from actors.committer import Committer
+from actors.entity import Activation, Lifecycle
+from actors.journal import KnownCommand, Reading
+from actors.messages import Envelope, Meta, Outcome, Problem
+from actors.residents import Residents
+from actors.turns import Batch, Item, Twin, poisoned, unavailable
+from engine.behaviour import Behaviour, Facts, Refused, Turn
+
+_log = logging.getLogger(__name__)
+
+OPENING_ID = "open"
+_NO_FACTS = Facts()
+_KEY_REUSED = Outcome(
+    "refused",
+    problem=Problem("key_reused", "this command id was already used with another input; a new command needs a new id"),
+)
+
+
+class StaleMemory(Exception):
+    """The journal holds a turn that memory does not: memory must be dropped."""
+
+
+def refusal(refused: Refused) -> Outcome:
+    """Return the outcome of a command or query the domain refuses."""
+    return Outcome("refused", problem=Problem(refused.code, refused.detail, list(refused.errors), refused.extra))
+
+
+class Decider:
+    """The turn loop's inside: no I/O, no awaiting, so a turn is never interleaved with another."""
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        residents: Residents,
+        committer: Committer,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        snapshot_every: int,
+    ) -> None:
+        self._behaviour = behaviour
+        self._residents = residents
+        self._committer = committer
+        self._now = now
+        self._new_id = new_id
+        self._snapshot_every = snapshot_every
+        self._encode_meta: Callable[[Meta], bytes] = msgpack.Encoder().encode
+        self._defaults: Callable[[bytes], Any] = lru_cache(maxsize=64)(behaviour.decode_command)
+        self.applied_at = now()
+
+    def read(self, item: Item) -> bool:
+        """Decode an envelope and learn what it needs; answer it and return False when that cannot be done."""
+        envelope = item.envelope
+        try:
+            if envelope.command_id is None:
+                item.command = self._behaviour.decode_query(envelope.body)
+            else:
+                item.command = self._behaviour.decode_command(envelope.body)
+                item.input_hash = sha256(envelope.body).digest()
+                needs = self._behaviour.needs(item.command)
+                item.needs = needs.transaction_ids if needs is not None else ()
+        except Refused as refused:
+            item.resolve(refusal(refused))
+        except DecodeError as error:
+            item.resolve(Outcome("refused", problem=Problem("invalid", str(error))))
+        except Exception:
+            _log.exception("cannot read an envelope for %s", envelope.entity_id)
+            item.resolve(poisoned("the command cannot be read"))
+        else:
+            return True
+        return False
+
+    def carry_out(self, item: Item, activation: Activation, reading: Reading) -> None:
+        """Carry out one envelope; its outcome leaves when everything it rests on is committed.
+
+        Raises `StaleMemory` without an answer: the envelope is to be carried out again on fresh memory.
+        """
+        envelope = item.envelope
+        if item.call.broken and envelope.entity_id in item.call.broken:
+            item.resolve(unavailable("an earlier command of this call for the same entity was not carried out"))
+            return
+        try:
+            if envelope.opening is not None and not activation.opened:
+                self._open(activation, envelope, envelope.opening)
+            if envelope.command_id is None:
+                outcome = self._query(item, activation)
+            else:
+                outcome = self._command(item, activation, reading, envelope.command_id)
+        except Refused as refused:
+            outcome = refusal(refused)
+        except StaleMemory:
+            raise
+        except Exception:
+            _log.exception("%s failed on %s for %s", self._behaviour.kind, envelope.command_id, envelope.entity_id)
+            outcome = poisoned("the command failed inside the domain; nothing of it was kept")
+        if activation.pending is None:
+            item.resolve(outcome)
+        else:
+            activation.pending.replies.append((item, outcome))
+        if activation.lifecycle is not Lifecycle.ACTIVE:
+            self._residents.retire(activation)
+
+    def _open(self, activation: Activation, envelope: Envelope, defaults: Raw) -> None:
+        """Run the command that must come first, if it has not yet, as a turn of its own."""
+        encoded = bytes(defaults)
+        opening = self._behaviour.opening(activation.state, self._defaults(encoded))
+        if opening is not None:
+            digest = sha256(encoded).digest()
+            self._turn(activation, opening, OPENING_ID, digest, envelope.meta, _NO_FACTS)
+        activation.opened = True
+
+    def _query(self, item: Item, activation: Activation) -> Outcome:
+        answer = self._behaviour.query(activation.state, item.command, self._now(), activation.seq)
+        return Outcome("read", activation.seq, Raw(answer))
+
+    def _command(self, item: Item, activation: Activation, reading: Reading, command_id: str) -> Outcome:
+        key = (activation.entity_id, command_id)
+        twin = self._committer.twin(key) or self._known(activation, reading.commands.get(key))
+        if twin is not None:
+            if twin.input_hash != item.input_hash:
+                return _KEY_REUSED
+            answer = self._behaviour.answer(twin.turn, duplicate=True)
+            return Outcome("replayed", twin.turn.seq, Raw(answer))
+        facts = self._facts(activation.entity_id, item, reading) if item.needs else _NO_FACTS
+        turn, answer = self._turn(activation, item.command, command_id, item.input_hash, item.envelope.meta, facts)
+        return Outcome("done", turn.seq, Raw(answer))
+
+    def _known(self, activation: Activation, known: KnownCommand | None) -> Twin | None:
+        """Return the turn of a command that the journal already holds."""
+        if known is None:
+            return None
+        if known.seq > activation.seq:
+            raise StaleMemory(f"{activation.entity_id} is at seq {activation.seq}, the journal at {known.seq} or later")
+        events, result = self._behaviour.decode_turn(codec.unpack(known.body))
+        return Twin(known.input_hash, Turn(activation.entity_id, known.seq, known.at, events, result))
+
+    def _facts(self, entity_id: str, item: Item, reading: Reading) -> Facts:
+        found = {}
+        for transaction_id in item.needs:
+            key = (entity_id, transaction_id)
+            sealed = self._committer.sealed(key) or reading.transactions.get(key)
+            if sealed is not None:
+                found[transaction_id] = self._behaviour.decode_transaction(sealed)
+        return Facts(found)
+
+    def _turn(
+        self, activation: Activation, command: Any, command_id: str, input_hash: bytes, meta: Meta, facts: Facts
+    ) -> tuple[Turn, bytes]:
+        """Decide, apply, and append to the forming batch. Raises `Refused`."""
+        at = self._now()
+        turn, body = activation.decide(command, facts, at, self._new_id)
+        decided = activation.prepare(turn, body, command_id, input_hash, self._encode_meta(meta))
+        activation.apply(decided)
+        batch = self._committer.forming
+        batch.writes.append(decided.write)
+        batch.made.append((activation, turn))
+        batch.twins[activation.entity_id, command_id] = Twin(input_hash, turn)
+        for transaction in decided.write.rows.transactions:
+            batch.sealed[activation.entity_id, transaction.transaction_id] = transaction.sealed
+        activation.pending = batch
+        self.applied_at = at
+        if activation.seq - activation.snapshot_seq >= self._snapshot_every:
+            self._snapshot(activation, batch)
+        return turn, decided.answer
+
+    @staticmethod
+    def _snapshot(activation: Activation, batch: Batch) -> None:
+        """Take a snapshot that is kept once the batch is committed; one that fails only costs a longer replay."""
+        activation.snapshot_seq = activation.seq
+        try:
+            batch.snapshots.append(activation.snapshot(activation.used_at))
+        except Exception:
+            _log.exception("cannot take a snapshot of %s", activation.entity_id)

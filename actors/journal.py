@@ -1,0 +1,137 @@
+"""The port to the journal: the truth about every entity, and what reads of it the runtime makes.
+
+JournalError
+├── Fenced          the term is no longer ours, or the layout changed: this incarnation must end
+├── Conflict        a seq or a command id is taken: memory is stale, drop it
+├── DataRejected    the storage refuses something in the batch: bisect
+└── JournalDown     the outcome of the last statement is unknown: drop what was uncommitted, reconnect
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from engine.behaviour import Rows
+
+
+class JournalError(Exception):
+    """A statement on the journal did not do what was asked."""
+
+
+class Fenced(JournalError):
+    """Another incarnation holds the shard, or the instance has another number of shards: nothing was committed."""
+
+
+class Conflict(JournalError):
+    """The journal already holds that seq or that command id of an entity: nothing was committed."""
+
+
+class DataRejected(JournalError):
+    """The storage refuses a value in the batch: nothing was committed, and the rest of it may be tried again."""
+
+
+class JournalDown(JournalError):
+    """The connection is lost or the server is not there: whether the last batch was committed is not known."""
+
+
+class JournalRow(Struct, frozen=True, gc=False):
+    """One turn as the journal keeps it; the term is that of the commit which carries it."""
+
+    slot: int
+    entity_id: str
+    seq: int
+    command_id: str
+    input_hash: bytes
+    at: datetime
+    body: bytes
+    chain: bytes
+    meta: bytes
+
+
+class TurnWrite(Struct, frozen=True):
+    """A turn with what it writes beside its row."""
+
+    row: JournalRow
+    rows: Rows
+
+
+class StoredTurn(Struct, frozen=True, gc=False):
+    """A turn as read back."""
+
+    seq: int
+    command_id: str
+    at: datetime
+    body: bytes
+    chain: bytes
+
+
+class KnownCommand(Struct, frozen=True, gc=False):
+    """What became of a command id that was already carried out."""
+
+    seq: int
+    input_hash: bytes
+    at: datetime
+    body: bytes
+
+
+class Snapshot(Struct, frozen=True, gc=False):
+    """A state at `seq`; disposable. `schema` names the format of `body`."""
+
+    slot: int
+    entity_id: str
+    seq: int
+    chain: bytes
+    schema: str
+    at: datetime
+    body: bytes
+
+
+class Question(Struct, frozen=True):
+    """What one iteration of a shard must know: entities to load, command ids and transactions to look up."""
+
+    schema: str
+    entities: Sequence[str] = ()
+    commands: Sequence[tuple[str, str]] = ()
+    transactions: Sequence[tuple[str, str]] = ()
+
+
+class Reading(Struct):
+    """The answer: what is absent was not there. Tails follow their snapshot, oldest first."""
+
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    tails: dict[str, list[StoredTurn]] = field(default_factory=dict)
+    commands: dict[tuple[str, str], KnownCommand] = field(default_factory=dict)
+    transactions: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """One shard's way to the journal. Every method may raise `JournalDown`."""
+
+    async def claim(self, shard: int, shards: int, owner: str) -> int:
+        """Become the only writer of a shard in a layout of `shards`; return the new term.
+
+        Ends whatever backend the former owner left. Raises `Fenced` when the instance has another layout.
+        """
+
+    async def resume(self, shard: int, term: int) -> None:
+        """Connect again after `JournalDown`, once the lost backend is surely gone. Raises `Fenced`."""
+
+    async def commit(self, shard: int, term: int, turns: Sequence[TurnWrite]) -> None:
+        """Commit all turns, durably, or none. Raises `Fenced`, `Conflict`, `DataRejected`."""
+
+    async def read(self, question: Question) -> Reading:
+        """Answer a question in one round trip; each snapshot and its tail are of one moment."""
+
+    async def histories(self, wanted: Sequence[tuple[str, int]], limit: int) -> dict[str, list[StoredTurn]]:
+        """Return, for each (entity id, after), at most `limit` turns with a higher seq, oldest first."""
+
+    async def heads(self, entity_ids: Sequence[str]) -> dict[str, int]:
+        """Return the last seq of each entity; 0 for one without turns."""
+
+    async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        """Keep snapshots, at most one an entity; an older one never replaces a newer one of the same schema."""
+
+    async def close(self) -> None:
+        """Let go of the connections."""

@@ -1,0 +1,33 @@
+"""Limits of a shard. Everything that can grow has one."""
+
+from msgspec import Struct
+
+
+class Limits(Struct, frozen=True):
+    """How much a shard takes on. Times in seconds."""
+
+    queue_commands_max: int = 20_000
+    """Waiting commands; beyond it a call is answered `unavailable` at once."""
+    queue_bytes_max: int = 32 * 1024 * 1024
+    iteration_max: int = 256
+    """Commands of one iteration: one read of facts."""
+    batch_max: int = 512
+    """Turns of a commit; a worker that is ahead waits for the commit in flight."""
+    recoveries_max: int = 64
+    """Entities loaded by one query."""
+    snapshot_every: int = 200
+    """Turns between two snapshots of an entity."""
+    snapshots_waiting_max: int = 2_000
+    entities_max: int = 20_000
+    idle_s: float = 300.0
+    sweep_every_s: float = 15.0
+    back_off_s_min: float = 0.05
+    back_off_s_max: float = 5.0
+    ring_frames_max: int = 20_000
+    ring_bytes_max: int = 32 * 1024 * 1024
+    pull_bytes_max: int = 64 * 1024
+    """A reply beyond 100 KB would go through Ray's object store."""
+    back_fill_turns_max: int = 200
+    """Turns a user that the feed back-fills; a client further behind reads history."""
+    back_fill_users_max: int = 500
+    gateway_forgotten_s: float = 60.0

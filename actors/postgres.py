@@ -1,0 +1,241 @@
+"""The journal on Postgres: one connection writes, one reads for turns, one for what may wait."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.errors import LockNotAvailable, UniqueViolation
+
+from actors import sql
+from actors.arrays import BigInts, Bytes, Texts, Times
+from actors.columns import columns
+from actors.connections import connect
+from actors.journal import (
+    Conflict,
+    DataRejected,
+    Fenced,
+    JournalDown,
+    JournalError,
+    KnownCommand,
+    Question,
+    Reading,
+    Snapshot,
+    StoredTurn,
+    TurnWrite,
+)
+from actors.slots import slot_of
+
+STATEMENT_TIMEOUT_S = 30.0
+_END_WAIT_MS = 5_000
+_DATA_CLASSES = ("22", "23", "54")
+"""SQLSTATE classes that blame a value: data exceptions, integrity violations, program limits (a key too long)."""
+
+
+def _translate(error: Exception, connection: AsyncConnection[Any]) -> JournalError:
+    """Say what a failed statement means for a shard."""
+    if not isinstance(error, psycopg.Error):
+        return JournalDown(str(error)) if isinstance(error, OSError | TimeoutError) else DataRejected(str(error))
+    if isinstance(error, UniqueViolation) and (error.diag.table_name or "").startswith("journal"):
+        return Conflict(str(error))
+    state = error.sqlstate
+    if state is not None and state[:2] in _DATA_CLASSES:
+        return DataRejected(str(error))
+    not_sent = state is None and isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
+    return DataRejected(str(error)) if not_sent and not connection.closed else JournalDown(str(error))
+
+
+class _Line:
+    """One connection, made again on next use after it was lost; statements on it take turns."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._lock = asyncio.Lock()
+        self._connection: AsyncConnection[Any] | None = None
+
+    async def connection(self) -> AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            try:
+                self._connection = await connect(self._url, self._name)
+            except (psycopg.Error, OSError) as error:
+                raise JournalDown(f"cannot connect to Postgres: {error}") from error
+        return self._connection
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """Give the connection; its errors come out as `JournalError`, and after `JournalDown` it is closed."""
+        async with self._lock:
+            connection = await self.connection()
+            try:
+                async with asyncio.timeout(STATEMENT_TIMEOUT_S):
+                    yield connection
+            except JournalError:
+                raise
+            except asyncio.CancelledError:
+                await self.close()
+                raise
+            except Exception as error:
+                meaning = _translate(error, connection)
+                if isinstance(meaning, JournalDown):
+                    await self.close()
+                raise meaning from error
+
+    async def rows(self, query: str, parameters: dict[str, Any]) -> list[Any]:
+        """Run one query and return its rows, fetched in binary."""
+        async with self.statement() as connection:
+            cursor = await connection.cursor(binary=True).execute(query, parameters, prepare=True)
+            return await cursor.fetchall()
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+
+class PostgresJournal:
+    """`Journal` on psycopg 3. `name` is the `application_name` of its connections; they are made when first needed."""
+
+    def __init__(self, url: str, name: str = "boond-shard") -> None:
+        self._writer = _Line(url, name)
+        self._reader = _Line(url, f"{name}-reader")
+        self._background = _Line(url, f"{name}-background")
+
+    async def claim(self, shard: int, shards: int, owner: str) -> int:
+        """See `Journal.claim`. A stopped process inside a transaction keeps its lock until its backend is ended."""
+        while True:
+            async with self._writer.statement() as connection:
+                await connection.execute(sql.END_BACKEND, {"shard": shard, "term": None, "wait_ms": _END_WAIT_MS})
+                try:
+                    async with connection.transaction():
+                        await connection.execute("SET LOCAL lock_timeout = '1s'")
+                        await self._check_layout(connection, shards)
+                        raised = await connection.execute(sql.RAISE_TERM, {"shard": shard, "owner": owner})
+                        return int((await _one(raised))[0])
+                except LockNotAvailable:
+                    continue
+
+    @staticmethod
+    async def _check_layout(connection: AsyncConnection[Any], shards: int) -> None:
+        layout = (await _one(await connection.execute(sql.LOCK_LAYOUT_SHARED)))[0]
+        if layout is not None and layout != shards:
+            raise Fenced(f"the instance has {layout} shards, this one was started for {shards}")
+
+    async def resume(self, shard: int, term: int) -> None:
+        """See `Journal.resume`."""
+        async with self._writer.statement() as connection:
+            await connection.execute(sql.END_BACKEND, {"shard": shard, "term": term, "wait_ms": _END_WAIT_MS})
+            kept = await connection.execute(sql.KEEP_TERM, {"shard": shard, "term": term})
+            if await kept.fetchone() is None:
+                raise Fenced(f"shard {shard} is no longer ours at term {term}")
+
+    async def commit(self, shard: int, term: int, turns: Sequence[TurnWrite]) -> None:
+        """See `Journal.commit`: one autocommit statement."""
+        legs, parameters = columns(turns)
+        parameters["shard"], parameters["term"] = shard, term
+        committed = (await self._writer.rows(sql.commit(legs), parameters))[0][0]
+        if committed != len(turns):
+            raise Fenced(f"shard {shard} is no longer ours at term {term}")
+
+    async def read(self, question: Question) -> Reading:
+        """See `Journal.read`: one statement."""
+        reading = Reading()
+        parts = (bool(question.entities), bool(question.commands), bool(question.transactions))
+        if not any(parts):
+            return reading
+        parameters: dict[str, Any] = {
+            "schema": question.schema,
+            "e_ids": Texts(list(question.entities)),
+            "e_slots": BigInts([slot_of(entity_id) for entity_id in question.entities]),
+            "c_entities": Texts([entity_id for entity_id, _ in question.commands]),
+            "c_ids": Texts([command_id for _, command_id in question.commands]),
+            "c_slots": BigInts([slot_of(entity_id) for entity_id, _ in question.commands]),
+            "t_entities": Texts([entity_id for entity_id, _ in question.transactions]),
+            "t_ids": Texts([transaction_id for _, transaction_id in question.transactions]),
+            "t_slots": BigInts([slot_of(entity_id) for entity_id, _ in question.transactions]),
+        }
+        for row in await self._reader.rows(sql.read(*parts), parameters):
+            _place(reading, row, question.schema)
+        for tail in reading.tails.values():
+            tail.sort(key=lambda turn: turn.seq)
+        return reading
+
+    async def histories(self, wanted: Sequence[tuple[str, int]], limit: int) -> dict[str, list[StoredTurn]]:
+        """See `Journal.histories`."""
+        async with self._background.statement() as connection:
+            return await histories(connection, wanted, limit)
+
+    async def heads(self, entity_ids: Sequence[str]) -> dict[str, int]:
+        """See `Journal.heads`."""
+        async with self._background.statement() as connection:
+            return await heads(connection, entity_ids)
+
+    async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        """See `Journal.save_snapshots`."""
+        parameters = {
+            "slots": BigInts([snapshot.slot for snapshot in snapshots]),
+            "entities": Texts([snapshot.entity_id for snapshot in snapshots]),
+            "seqs": BigInts([snapshot.seq for snapshot in snapshots]),
+            "chains": Bytes([snapshot.chain for snapshot in snapshots]),
+            "schemas": Texts([snapshot.schema for snapshot in snapshots]),
+            "times": Times([snapshot.at for snapshot in snapshots]),
+            "bodies": Bytes([snapshot.body for snapshot in snapshots]),
+        }
+        async with self._background.statement() as connection:
+            await connection.execute(sql.SAVE_SNAPSHOTS, parameters)
+
+    async def close(self) -> None:
+        """See `Journal.close`."""
+        for line in (self._writer, self._reader, self._background):
+            await line.close()
+
+
+def _place(reading: Reading, row: Sequence[Any], schema: str) -> None:
+    """Put a row of `sql.read` where it belongs."""
+    kind, entity_id, key, seq, at, digest, body = row
+    if kind == 0:
+        reading.commands[entity_id, key] = KnownCommand(seq, digest, at, body)
+    elif kind == 1:
+        reading.transactions[entity_id, key] = body
+    elif kind == 2:
+        reading.snapshots[entity_id] = Snapshot(slot_of(entity_id), entity_id, seq, digest, schema, at, body)
+    else:
+        reading.tails.setdefault(entity_id, []).append(StoredTurn(seq, key, at, body, digest))
+
+
+async def _one(cursor: psycopg.AsyncCursor[Any]) -> Any:
+    """Return the row of a statement that always has one; without it the database is not one of ours."""
+    row = await cursor.fetchone()
+    if row is None:
+        raise JournalDown("the table `instance` is empty: run `boond migrate`")
+    return row
+
+
+async def histories(
+    connection: AsyncConnection[Any], wanted: Sequence[tuple[str, int]], limit: int
+) -> dict[str, list[StoredTurn]]:
+    """Return, for each (entity id, after), at most `limit` turns with a higher seq, oldest first."""
+    parameters = {
+        "slots": BigInts([slot_of(entity_id) for entity_id, _ in wanted]),
+        "entities": Texts([entity_id for entity_id, _ in wanted]),
+        "afters": BigInts([after for _, after in wanted]),
+        "limit": limit,
+    }
+    found: dict[str, list[StoredTurn]] = {}
+    cursor = await connection.cursor(binary=True).execute(sql.HISTORIES, parameters)
+    for entity_id, seq, command_id, at, body, chain in await cursor.fetchall():
+        found.setdefault(entity_id, []).append(StoredTurn(seq, command_id, at, body, chain))
+    for turns in found.values():
+        turns.sort(key=lambda turn: turn.seq)
+    return found
+
+
+async def heads(connection: AsyncConnection[Any], entity_ids: Sequence[str]) -> dict[str, int]:
+    """Return the last seq of each entity; 0 for one without turns."""
+    found = dict.fromkeys(entity_ids, 0)
+    parameters = {"slots": BigInts([slot_of(entity_id) for entity_id in entity_ids]), "entities": Texts(entity_ids)}
+    cursor = await connection.cursor(binary=True).execute(sql.HEADS, parameters)
+    for entity_id, seq in await cursor.fetchall():
+        found[entity_id] = seq
+    return found

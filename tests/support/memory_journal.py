@@ -1,0 +1,149 @@
+"""The journal's double: the same port, the same contract tests, in memory; and ways to make it fail."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from actors.journal import (
+    Conflict,
+    DataRejected,
+    Fenced,
+    JournalError,
+    JournalRow,
+    KnownCommand,
+    Question,
+    Reading,
+    Snapshot,
+    StoredTurn,
+    TurnWrite,
+)
+
+
+class MemoryStore:
+    """What would be the database: shared by the journals of several incarnations."""
+
+    def __init__(self) -> None:
+        self.terms: dict[int, int] = {}
+        self.layout: int | None = None
+        self.rows: dict[str, list[JournalRow]] = {}
+        self.commands: dict[tuple[str, str], JournalRow] = {}
+        self.transactions: dict[tuple[str, str], bytes] = {}
+        self.snapshots: dict[str, Snapshot] = {}
+
+
+class MemoryJournal:
+    """`Journal` on a `MemoryStore`. Clear `gate` to hold commits; set the hooks to make statements fail."""
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.store = store or MemoryStore()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.read_gate = asyncio.Event()
+        self.read_gate.set()
+        self.commit_error: JournalError | None = None
+        self.resume_error: JournalError | None = None
+        self.read_error: JournalError | None = None
+        self.rejects: Callable[[TurnWrite], bool] = lambda _: False
+        self.batches: list[int] = []
+        self.reads: list[Question] = []
+        self.resumed = 0
+
+    async def claim(self, shard: int, shards: int, owner: str) -> int:
+        """See `Journal.claim`."""
+        if self.store.layout not in (None, shards):
+            raise Fenced(f"the instance has {self.store.layout} shards, this one was started for {shards}")
+        self.store.terms[shard] = self.store.terms.get(shard, 0) + 1
+        return self.store.terms[shard]
+
+    async def resume(self, shard: int, term: int) -> None:
+        """See `Journal.resume`."""
+        self.resumed += 1
+        error, self.resume_error = self.resume_error, None
+        if error is not None:
+            raise error
+        if self.store.terms.get(shard) != term:
+            raise Fenced(f"shard {shard} is no longer ours at term {term}")
+
+    async def commit(self, shard: int, term: int, turns: Sequence[TurnWrite]) -> None:
+        """See `Journal.commit`."""
+        await self.gate.wait()
+        error, self.commit_error = self.commit_error, None
+        if error is not None:
+            raise error
+        if self.store.terms.get(shard) != term:
+            raise Fenced(f"shard {shard} is no longer ours at term {term}")
+        if any(self.rejects(turn) or _has_nul(turn) for turn in turns):
+            raise DataRejected("a value is refused")
+        taken: set[tuple[str, int] | tuple[str, str]] = set()
+        for turn in turns:
+            row = turn.row
+            head = len(self.store.rows.get(row.entity_id, ()))
+            keys = {(row.entity_id, row.seq), (row.entity_id, row.command_id)}
+            if row.seq <= head or (row.entity_id, row.command_id) in self.store.commands or keys & taken:
+                raise Conflict(f"{row.entity_id} already has seq {row.seq} or {row.command_id}")
+            taken |= keys
+        for turn in turns:
+            self._keep(turn)
+        self.batches.append(len(turns))
+
+    def _keep(self, turn: TurnWrite) -> None:
+        row = turn.row
+        self.store.rows.setdefault(row.entity_id, []).append(row)
+        self.store.commands[row.entity_id, row.command_id] = row
+        for transaction in turn.rows.transactions:
+            self.store.transactions[row.entity_id, transaction.transaction_id] = transaction.sealed
+
+    async def read(self, question: Question) -> Reading:
+        """See `Journal.read`."""
+        await self.read_gate.wait()
+        self.reads.append(question)
+        error, self.read_error = self.read_error, None
+        if error is not None:
+            raise error
+        if any("\0" in key for pair in question.commands for key in pair):
+            raise DataRejected("NUL in a key")
+        reading = Reading()
+        for entity_id in question.entities:
+            snapshot = self.store.snapshots.get(entity_id)
+            if snapshot is not None and snapshot.schema == question.schema:
+                reading.snapshots[entity_id] = snapshot
+            after = reading.snapshots[entity_id].seq if entity_id in reading.snapshots else 0
+            tail = [_stored(row) for row in self.store.rows.get(entity_id, ()) if row.seq > after]
+            if tail:
+                reading.tails[entity_id] = tail
+        for key in question.commands:
+            if (row := self.store.commands.get(key)) is not None:
+                reading.commands[key] = KnownCommand(row.seq, row.input_hash, row.at, row.body)
+        for key in question.transactions:
+            if (sealed := self.store.transactions.get(key)) is not None:
+                reading.transactions[key] = sealed
+        return reading
+
+    async def histories(self, wanted: Sequence[tuple[str, int]], limit: int) -> dict[str, list[StoredTurn]]:
+        """See `Journal.histories`."""
+        found = {
+            entity_id: [_stored(row) for row in self.store.rows.get(entity_id, ()) if row.seq > after][:limit]
+            for entity_id, after in wanted
+        }
+        return {entity_id: turns for entity_id, turns in found.items() if turns}
+
+    async def heads(self, entity_ids: Sequence[str]) -> dict[str, int]:
+        """See `Journal.heads`."""
+        return {entity_id: len(self.store.rows.get(entity_id, ())) for entity_id in entity_ids}
+
+    async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
+        """See `Journal.save_snapshots`."""
+        for snapshot in snapshots:
+            old = self.store.snapshots.get(snapshot.entity_id)
+            if old is None or old.seq < snapshot.seq or old.schema != snapshot.schema:
+                self.store.snapshots[snapshot.entity_id] = snapshot
+
+    async def close(self) -> None:
+        """See `Journal.close`."""
+
+
+def _has_nul(turn: TurnWrite) -> bool:
+    return "\0" in turn.row.command_id or any("\0" in tx.transaction_id for tx in turn.rows.transactions)
+
+
+def _stored(row: JournalRow) -> StoredTurn:
+    return StoredTurn(row.seq, row.command_id, row.at, row.body, row.chain)
