@@ -130,7 +130,9 @@ class OpenUser(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="open_
     auto_saving: AutoSavingState = "off"
 
 
-class UpdateProfile(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="update_profile"):
+class UpdateProfile(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="update_profile"
+):
     """Change settings; an absent field stays. A changed setting acts on later events only."""
 
     name: Name | UnsetType = UNSET

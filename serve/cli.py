@@ -8,13 +8,9 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from serve import settings
 from serve.settings import Settings
-
-if TYPE_CHECKING:
-    from serve.up import Instance
 
 TOKEN_S = 86_400
 
@@ -59,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
     chosen = _settings(arguments)
     demos: list[subprocess.Popen[bytes]] = []
 
-    def play(instance: "Instance") -> None:
+    def play() -> None:
         command = [sys.executable, "-m", "serve.cli", "demo", "--url", chosen.url, "--data", str(chosen.data_folder)]
         demos.append(subprocess.Popen(command))
 

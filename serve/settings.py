@@ -34,16 +34,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
-            description="Folder of everything that must last: Postgres, keys, outbox, logs. Another folder is another, empty "
-            "Boond; back this folder up. Only one `boond up` may use it at a time.",
+            description="Folder of everything that must last: Postgres, keys, outbox, logs. Another folder is "
+            "another, empty Boond; back this folder up. Only one `boond up` may use it at a time.",
         ),
     ] = "data"
     host: Annotated[
         str,
         Meta(
             min_length=1,
-            description="Address the public port binds. Anything but loopback shows the API to that network without TLS: put "
-            "a terminating proxy before it.",
+            description="Address the public port binds. Anything but loopback shows the API to that network "
+            "without TLS: put a terminating proxy before it.",
         ),
     ] = "127.0.0.1"
     port: Annotated[
@@ -51,15 +51,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 8000
     public_url: Annotated[
         str,
-        Meta(description="What links and tokens call this service. Empty: `http://HOST:PORT`. Changing it ends old links."),
+        Meta(description="What links call this service. Empty: `http://HOST:PORT`. Changing it ends old links."),
     ] = ""
     shards: Annotated[
         int,
         Meta(
             ge=1,
             le=64,
-            description="Processes that host user actors. More use more cores and about 100 MB each; a change moves users to "
-            "other shards at the next start. The default is half the cores, at least 1.",
+            description="Processes that host user actors. More use more cores and about 100 MB each; a change "
+            "moves users to other shards at the next start. The default is half the cores, at least "
+            "1.",
         ),
     ] = msgspec.field(default_factory=_default_shards)
     postgres_url: Annotated[
@@ -72,8 +73,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     ray_address: Annotated[
         str,
         Meta(
-            description="Join this Ray cluster instead of starting one. It must run the same Ray and the same boond; its "
-            "`RAY_SERVE_*` variables are set where it is started (see ray_cluster.yaml).",
+            description="Join this Ray cluster instead of starting one. It must run the same Ray and the same "
+            "boond; its `RAY_SERVE_*` variables are set where it is started (see ray_cluster.yaml).",
         ),
     ] = ""
     snapshot_every: Annotated[
@@ -81,7 +82,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=100_000,
-            description="Turns of a user between two snapshots. Fewer: faster activation, more writes. Snapshots are a cache.",
+            description="Turns of a user between two snapshots. Fewer: faster activation, more writes. Snapshots "
+            "are a cache.",
         ),
     ] = 200
     passivate_after_s: Annotated[
@@ -92,8 +94,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=100,
-            description="User actors in memory a shard; over it the longest idle leave. Too low for the active users: "
-            "every request reloads.",
+            description="User actors in memory a shard; over it the longest idle leave. Too low for the active "
+            "users: every request reloads.",
         ),
     ] = 20_000
     heartbeat_s: Annotated[
@@ -101,12 +103,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=300,
-            description="Seconds between socket heartbeats. Longer saves work, but clients notice a gap or a dead line later.",
+            description="Seconds between socket heartbeats. Longer saves work, but clients notice a gap or a dead "
+            "line later.",
         ),
     ] = 25.0
     access_token_s: Annotated[
         int,
-        Meta(ge=60, le=86_400, description="Life of an access token. Longer: a stolen one, or an old role, works longer."),
+        Meta(
+            ge=60, le=86_400, description="Life of an access token. Longer: a stolen one, or an old role, works longer."
+        ),
     ] = 900
     refresh_token_s: Annotated[
         int,
@@ -115,16 +120,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     origins: Annotated[
         tuple[str, ...],
         Meta(
-            description="Origins (scheme://host[:port], comma separated) whose browser pages may open sockets. Empty: only "
-            "pages of the same host. Clients that send no Origin are not browsers and pass.",
+            description="Origins (scheme://host[:port], comma separated) whose browser pages may open sockets. "
+            "Empty: only pages of the same host. Clients that send no Origin are not browsers and "
+            "pass.",
         ),
     ] = ()
     sockets_max: Annotated[
         int,
         Meta(
             ge=0,
-            description="Connections the front door holds at once. 0: as many as the hard `nofile` limit carries (2 file "
-            "descriptors each), at most 20,000. More than that limit carries is refused.",
+            description="Connections the front door holds at once. 0: as many as the hard `nofile` limit carries "
+            "(2 file descriptors each), at most 20,000. More than that limit carries is refused.",
         ),
     ] = 0
     api_replicas: Annotated[
@@ -133,7 +139,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 1
     live_replicas: Annotated[
         int,
-        Meta(ge=1, le=64, description="Processes that hold sockets. Fixed: every change cuts open sockets (they resume)."),
+        Meta(
+            ge=1, le=64, description="Processes that hold sockets. Fixed: every change cuts open sockets (they resume)."
+        ),
     ] = 1
     log_level: Annotated[
         str,
@@ -156,7 +164,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class RuntimeConfig(Struct, frozen=True, kw_only=True):
-    """What a replica or a shard is constructed with. Encodes to JSON and pickles; holds no secret, keys are in `data/keys`.
+    """What a replica or a shard is constructed with. JSON or pickle; it holds no secret, keys are in `data/keys`.
 
     `namespace` is Ray's, `instance_id` names this data folder; both are part of no durable format.
     """
@@ -191,9 +199,7 @@ def runtime_config(settings: Settings, *, postgres_url: str, instance_id: str) -
     shared = {f: getattr(settings, f) for f in RuntimeConfig.__struct_fields__ if f in Settings.__struct_fields__}
     shared |= {"data": str(settings.data_folder), "postgres_url": postgres_url}
     shared |= {"public_url": settings.public_url or settings.url}
-    return RuntimeConfig(
-        **shared, namespace=f"boond-{instance_id}", instance_id=instance_id, version=boond_version()
-    )
+    return RuntimeConfig(**shared, namespace=f"boond-{instance_id}", instance_id=instance_id, version=boond_version())
 
 
 def environment_name(field: str) -> str:

@@ -62,7 +62,8 @@ class Clock:
         self.seconds[part] = now - self._last
         self._last = now
 
-    def __str__(self) -> str:
+    def report(self) -> str:
+        """Return it as a line."""
         parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items())
         return f"up in {self._last - self.began:.1f} s ({parts})"
 
@@ -78,7 +79,7 @@ class Signals:
         signal.signal(signal.SIGINT, self._arrive)
         signal.signal(signal.SIGTERM, self._arrive)
 
-    def _arrive(self, signum: int, frame: FrameType | None) -> None:
+    def _arrive(self, _signum: int, _frame: FrameType | None) -> None:
         self.count += 1
         if self.count > 1:
             raise Hastened
@@ -134,7 +135,7 @@ class Instance:
                 self.signals.install()
 
     def watch(self) -> None:
-        """Return after the first signal. Raises PartDied when a part ends by itself; Postgres is started again first."""
+        """Return after the first signal. Raises PartDied when a part ends by itself; Postgres is revived first."""
         while self.signals.count == 0:
             time.sleep(0.2)
             if self.postgres and not self.postgres.is_alive():
@@ -148,7 +149,7 @@ class Instance:
             self._stops.close()
 
     def _end_leftovers(self) -> None:
-        """End what a `kill -9` of an earlier run left: by its mark, never Postgres, which is adopted or stopped in order."""
+        """End what a `kill -9` of an earlier run left, by its mark; never Postgres, which is adopted."""
         self.run.make()
         # Everything started from here on carries these in its environment, and is known by them.
         os.environ.update({processes.MARKER: self.run.instance, "BOOND_DATA": str(self.data)})
@@ -184,8 +185,9 @@ class Instance:
     def _stop_postgres(self, server: EmbeddedPostgres) -> None:
         with _step("postgres"):
             server.stop()
-            return
-        server.stop(0.0)
+        with _step("postgres"):
+            # Only when the first was cut short.
+            server.stop(0.0)
 
     def _start_ray(self) -> None:
         binary = haproxy.find_binary(os.environ)
@@ -273,20 +275,20 @@ def _drain() -> None:
     drain()
 
 
-def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[Instance], None] | None = None) -> int:
+def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[], None] | None = None) -> int:
     """Run until a signal; returns the exit code. Prints `ready URL` alone on a line when requests are answered.
 
-    Raises what a start can fail with (Unfit, AlreadyRunning, PostgresFailed, WrongCluster, PartDied), all parts stopped.
+    Raises what a start can fail with (Unfit, AlreadyRunning, PostgresFailed, WrongCluster, PartDied), all stopped.
     """
     instance = Instance(settings, parts or Parts())
     try:
         instance.start()
         if instance.signals.count == 0:
-            say(str(instance.clock))
+            say(instance.clock.report())
             sys.stdout.write(f"ready {settings.url}\n")
             sys.stdout.flush()
             if when_ready:
-                when_ready(instance)
+                when_ready()
             instance.watch()
     except Hastened:
         say("stopping at once")
@@ -296,4 +298,3 @@ def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[Ins
     finally:
         instance.stop()
     return 0
-

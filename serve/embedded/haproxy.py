@@ -25,10 +25,11 @@ class TooManySockets(ValueError):
 def connections_max(wanted: int, nofile_hard: int) -> int:
     """Return HAProxy's `maxconn`: `wanted`, or with 0 what the limit carries at two file descriptors a connection."""
     carried = max(0, (nofile_hard - _OWN_DESCRIPTORS) // 2)
-    if wanted > carried or carried < 100:
+    needed = max(wanted, 100)
+    if needed > carried:
         raise TooManySockets(
-            f"the hard limit of open files is {nofile_hard}, which carries {carried} connections, not {max(wanted, 100)}: "
-            f"raise it (`ulimit -Hn {2 * max(wanted, 100) + _OWN_DESCRIPTORS}` as root) or lower sockets_max"
+            f"the hard limit of open files is {nofile_hard}, which carries {carried} connections, not "
+            f"{needed}: raise it (`ulimit -Hn {2 * needed + _OWN_DESCRIPTORS}` as root) or lower sockets_max"
         )
     return wanted or min(SOCKETS_MAX, carried)
 

@@ -1,9 +1,9 @@
 """What really starts HAProxy: ties it to its parent, makes its own errors problem documents, closes its side doors.
 
-Ray Serve writes HAProxy's configuration and error page, then runs the program at `RAY_SERVE_HAPROXY_BINARY_PATH`. That is
-this file, run by path with the standard library only, so it imports nothing of ours. Left alone, HAProxy outlives a
-`kill -9` of its parents by 30 s and holds the port, answers its own 502, 503 and 504 as a 500 in plain text, and shows
-statistics and metrics to every network.
+Ray Serve writes HAProxy's configuration and error page, then runs the program at `RAY_SERVE_HAPROXY_BINARY_PATH`.
+That is this file, run by path with the standard library only, so it imports nothing of ours. Left alone, HAProxy
+outlives a `kill -9` of its parents by 30 s and holds the port, answers its own 502, 503 and 504 as a 500 in plain text,
+and shows statistics and metrics to every network.
 """
 
 import ctypes
@@ -36,9 +36,9 @@ def problem_page() -> bytes:
 def safe_configuration(text: str) -> str:
     """Return Serve's configuration with statistics and metrics on loopback, and HAProxy's own answers ours.
 
-    The fallback to Serve's Python proxy goes too: without a replica it would hold a request, or answer it in plain text.
-    The log over UDP to nobody's port 514 goes as well, and splicing, whose pipes cost half a file descriptor a connection
-    more and win nothing for small bodies. Doing it twice changes nothing.
+    The fallback to Serve's Python proxy goes too: without a replica it would hold a request, or answer in plain text.
+    The log over UDP to nobody's port 514 goes as well, and splicing, whose pipes cost half a file descriptor more a
+    connection and win nothing for small bodies. Doing it twice changes nothing.
     """
     lines, section = [], ""
     for line in text.splitlines():

@@ -61,7 +61,7 @@ class PostgresFailed(RuntimeError):
 class EmbeddedPostgres:
     """One server for one data folder. Start it from the main thread: it goes when the thread that started it ends.
 
-    A `kill -9` of the parent makes the kernel send it SIGINT (fast shutdown), so that it neither lingers nor loses anything.
+    A `kill -9` of the parent makes the kernel send it SIGINT (fast shutdown): it neither lingers nor loses anything.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class EmbeddedPostgres:
 
     def stop(self, deadline_s: float = 15.0) -> None:
         """Shut down fast: sessions end, a checkpoint is written. After the deadline, at once: the journal recovers."""
-        server, self._server = self._server, None
+        server = self._server
         if server is None:
             return
         for signum, wait_s in ((signal.SIGINT, deadline_s), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
@@ -123,7 +123,7 @@ class EmbeddedPostgres:
                 break
         if self._child:
             self._child.wait(5)
-            self._child = None
+        self._server = self._child = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -154,8 +154,8 @@ class EmbeddedPostgres:
             return pwd.getpwnam(self._user)
         except KeyError:
             raise PostgresFailed(
-                f"running as root needs the user {self._user!r} for PostgreSQL, which refuses root: add it, run boond as "
-                "another user, or set BOOND_POSTGRES_URL"
+                f"running as root needs the user {self._user!r} for PostgreSQL, which refuses root: add it, run boond "
+                "as another user, or set BOOND_POSTGRES_URL"
             ) from None
 
     def _as_owner(self, folder: Path) -> dict[str, Any]:
@@ -178,7 +178,15 @@ class EmbeddedPostgres:
         how = self._as_owner(making)
         if "user" in how:
             os.chown(making, how["user"], how["group"])
-        command = [self._program("initdb"), "-D", "/proc/self/cwd", "-U", ROLE, "--auth-local=trust", "--auth-host=reject"]
+        command = [
+            self._program("initdb"),
+            "-D",
+            "/proc/self/cwd",
+            "-U",
+            ROLE,
+            "--auth-local=trust",
+            "--auth-host=reject",
+        ]
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         command += ["--data-checksums", "--no-instructions"]
         made = subprocess.run(
@@ -190,7 +198,7 @@ class EmbeddedPostgres:
         _sync_folder(self.data)
 
     def _survivor(self) -> Identity | None:
-        """Return a postmaster of this folder that lives and serves; wait for one that is going, end what it left behind."""
+        """Return a postmaster of this folder that serves. Wait for one that is going; end what one left behind."""
         for _ in range(3):
             ours = {p.pid: p for p in processes.working_in(self.cluster)}
             recorded = self._recorded()
@@ -207,7 +215,9 @@ class EmbeddedPostgres:
                 self.sockets = Path(recorded[4])
             if self._wait_for_answer(postmaster):
                 return postmaster
-        raise PostgresFailed(f"a PostgreSQL of an earlier run on {self.cluster} neither serves nor ends; see {self.log}")
+        raise PostgresFailed(
+            f"a PostgreSQL of an earlier run on {self.cluster} neither serves nor ends; see {self.log}"
+        )
 
     def _recorded(self) -> list[str]:
         """Return the lines of postmaster.pid: process id, folder, start, port, socket folder, ..."""
@@ -219,7 +229,7 @@ class EmbeddedPostgres:
     def _launch(self) -> None:
         if self.log.exists() and self.log.stat().st_size > 10 * 2**20:
             self.log.replace(self.log.with_suffix(".log.1"))
-        # Nothing of ours runs, and Postgres takes a zombie, or another process with the recorded id, for a running server.
+        # Nothing of ours runs, but Postgres takes a zombie, or whoever has the recorded id now, for a running server.
         for stale in self.sockets.glob(".s.PGSQL.*"):
             stale.unlink()
         command = [self._program("postgres"), "-D", "/proc/self/cwd"]

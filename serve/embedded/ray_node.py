@@ -1,6 +1,6 @@
 """Ray, started for this instance alone or joined where an operator runs it.
 
-`RAY_*` variables are read when Ray is imported and when its processes start: set the environment first, import Ray after.
+`RAY_*` variables are read when Ray is imported and when its processes start: set the environment first, import after.
 """
 
 import contextlib
@@ -103,5 +103,5 @@ class RayNode:
                 ) from error
             if theirs != ours:
                 raise WrongCluster(
-                    f"node {node['NodeManagerAddress']} runs boond {theirs}, this is {ours}: install the same wheel on both"
+                    f"node {node['NodeManagerAddress']} runs boond {theirs}, this is {ours}: install the same wheel"
                 )

@@ -1,6 +1,6 @@
 """The run folder: one short-lived, short-named folder a data folder, for sockets, Ray's session and generated files.
 
-Ray refuses temporary folders over some 45 characters, and a Unix socket's path ends at 107, so it does not live in DATA.
+Ray refuses temporary folders over some 45 characters, and a Unix socket's path ends at 107: it cannot live in DATA.
 """
 
 import contextlib
@@ -58,8 +58,8 @@ class RunFolder:
         parent = next((p for p in tried if _fits(p, name)), None)
         if parent is None:
             raise RunFolderUnusable(
-                f"no folder for sockets among {', '.join(map(str, tried))}: set TMPDIR to a writable folder whose path has "
-                f"at most {LENGTH_MAX - len(name) - 1} characters"
+                f"no folder for sockets among {', '.join(map(str, tried))}: set TMPDIR to a writable folder whose path "
+                f"has at most {LENGTH_MAX - len(name) - 1} characters"
             )
         self.path = parent / name
         self.postgres = self.path / "pg"
@@ -68,7 +68,7 @@ class RunFolder:
         self.empty = self.path / "cwd"
 
     def make(self) -> None:
-        """Make the folders, private to this user; root's lets others search it, as Postgres then runs as another user."""
+        """Make the folders, private to this user. Others may search root's: Postgres then runs as another user."""
         mode = 0o711 if os.geteuid() == 0 else 0o700
         with contextlib.suppress(FileExistsError):
             self.path.mkdir(mode)

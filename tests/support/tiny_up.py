@@ -6,8 +6,8 @@ from serve.settings import load
 from serve.up import Parts, up
 
 TINY = Parts(
-    migrate=lambda url: None,
-    start_shards=lambda count, config: None,
+    migrate=lambda _url: None,
+    start_shards=lambda _count, _config: None,
     drain=lambda: None,
     live_builder="tests.support.tiny_apps:build_live",
     api_builder="tests.support.tiny_apps:build_api",
