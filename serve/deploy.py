@@ -1,0 +1,132 @@
+"""The two Ray Serve applications: `live` holds sockets below its own prefix, `api` answers everything else.
+
+Imports Ray Serve, which reads its environment at once: import this only after `up` has set it.
+"""
+
+import importlib
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+import ray
+import uvicorn
+from ray import serve as ray_serve
+
+from serve.settings import RuntimeConfig, Settings
+
+LIVE_PREFIX = "/api/v1/live"
+FRAME_BYTES_MAX = 64 * 1024
+ONGOING_MAX = 20_000
+"""An open socket counts as an ongoing request for its whole life; Serve's default is 5."""
+
+LIVE_BUILDER = "serve.live.app:build"
+API_BUILDER = "serve.api.app:build"
+
+
+class _FrugalConfig(uvicorn.Config):
+    """uvicorn's configuration without deflate (42 KB a socket) and with small frames; Serve has no setting for them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options.setdefault("ws_per_message_deflate", False)
+        options.setdefault("ws_max_size", FRAME_BYTES_MAX)
+        super().__init__(*args, **options)
+
+
+def limit_sockets() -> list[object]:
+    """Make the servers this process starts later frugal with sockets. Returns no middleware, as Serve's hook wants."""
+    uvicorn.Config = _FrugalConfig  # type: ignore[misc]
+    return []
+
+
+def keep_to_loopback() -> None:
+    """On a node that is on loopback, bind the replica's own gRPC server there too.
+
+    Serve 2.60 opens it to every network, has no setting for it, and the server asks no token.
+    """
+    from ray.serve._private import replica
+
+    node_address = ray.util.get_node_ip_address()
+    if node_address != "127.0.0.1":
+        return
+    open_port = replica.add_port_to_grpc_server
+
+    def open_on_loopback(server: Any, address: str) -> int:
+        return cast("int", open_port(server, address.replace("[::]", node_address)))
+
+    replica.add_port_to_grpc_server = open_on_loopback
+
+
+def resolve(path: str) -> Callable[[RuntimeConfig], Any]:
+    """Return the builder at `module:function`."""
+    module, _, name = path.partition(":")
+    return cast("Callable[[RuntimeConfig], Any]", getattr(importlib.import_module(module), name))
+
+
+class Gateway:
+    """What a replica is made from: the path of a builder and the configuration. The app is built on the replica."""
+
+    def __init__(self, builder: str, config: bytes) -> None:
+        # Serve starts the replica's servers after this constructor.
+        limit_sockets()
+        keep_to_loopback()
+        self._builder = builder
+        self._config = msgspec.json.decode(config, type=RuntimeConfig)
+        logging.getLogger("ray.serve").setLevel(self._config.log_level.upper())
+
+    def __serve_build_asgi_app__(self) -> Any:
+        return resolve(self._builder)(self._config)
+
+
+def _application(name: str, builder: str, replicas: int, config: RuntimeConfig) -> Any:
+    deployment = ray_serve.deployment(
+        ray_serve.ingress()(Gateway),
+        name=name,
+        num_replicas=replicas,
+        max_ongoing_requests=ONGOING_MAX,
+        max_queued_requests=1_000,
+        ray_actor_options={"num_cpus": 0},
+        graceful_shutdown_timeout_s=5,
+        graceful_shutdown_wait_loop_s=0.5,
+        health_check_period_s=10,
+        health_check_timeout_s=30,
+    )
+    return deployment.bind(builder, msgspec.json.encode(config))
+
+
+def start(settings: Settings, config: RuntimeConfig, live: str = LIVE_BUILDER, api: str = API_BUILDER) -> None:
+    """Start Serve and both applications; returns when they run and the front door knows them.
+
+    `live` and `api` are paths `module:function` of builders that make a Litestar app from a RuntimeConfig.
+    """
+    logging.getLogger("ray.serve").setLevel(settings.log_level.upper())
+    quiet = {"enable_access_log": False, "log_level": settings.log_level.upper()}
+    ray_serve.start(
+        proxy_location="HeadOnly",
+        http_options={"host": settings.host, "port": settings.port, "request_timeout_s": None},
+        logging_config=quiet,
+    )
+    ray_serve.run_many(
+        [
+            ray_serve.RunTarget(
+                _application("Live", live, settings.live_replicas, config),
+                name="live",
+                route_prefix=LIVE_PREFIX,
+                logging_config=quiet,
+            ),
+            ray_serve.RunTarget(
+                _application("Api", api, settings.api_replicas, config),
+                name="api",
+                route_prefix="/",
+                logging_config=quiet,
+            ),
+        ]
+    )
+
+
+def stop() -> None:
+    """End both applications: replicas finish what they answer, sockets are closed. Serve itself ends with Ray."""
+    ray_serve.delete("live", _blocking=False)
+    ray_serve.delete("api", _blocking=False)
+    for name in ("live", "api"):
+        ray_serve.delete(name)

@@ -1,0 +1,1 @@
+"""The parts `boond up` brings along: PostgreSQL, the front door, Ray, and the folder they run in."""

@@ -1,0 +1,77 @@
+"""What really starts HAProxy: ties it to its parent, makes its own errors problem documents, closes its side doors.
+
+Ray Serve writes HAProxy's configuration and error page, then runs the program at `RAY_SERVE_HAPROXY_BINARY_PATH`.
+That is this file, run by path with the standard library only, so it imports nothing of ours. Left alone, HAProxy
+outlives a `kill -9` of its parents by 30 s and holds the port, answers its own 502, 503 and 504 as a 500 in plain text,
+and shows statistics and metrics to every network.
+"""
+
+import ctypes
+import os
+import re
+import signal
+import sys
+
+BINARY_VARIABLE = "BOOND_HAPROXY_BINARY"
+_PRIVATE_SECTIONS = ("frontend prometheus", "listen stats")
+_DROPPED = re.compile(r"\s+(server .* check backup$|log 127\.0\.0\.1:514 |option splice-)")
+_PROBLEM = (
+    b'{"type":"about:blank","title":"Service Unavailable","status":503,'
+    b'"detail":"The service cannot answer right now. Retry shortly; nothing was lost."}'
+)
+
+
+def problem_page() -> bytes:
+    """Return the answer HAProxy gives by itself: a 503 problem document (RFC 9457) with Retry-After."""
+    head = [
+        b"HTTP/1.1 503 Service Unavailable",
+        b"Content-Type: application/problem+json",
+        b"Content-Length: %d" % len(_PROBLEM),
+        b"Retry-After: 1",
+        b"Cache-Control: no-store",
+    ]
+    return b"\r\n".join(head) + b"\r\n\r\n" + _PROBLEM
+
+
+def safe_configuration(text: str) -> str:
+    """Return Serve's configuration with statistics and metrics on loopback, and HAProxy's own answers ours.
+
+    The fallback to Serve's Python proxy goes too: without a replica it would hold a request, or answer in plain text.
+    The log over UDP to nobody's port 514 goes as well, and splicing, whose pipes cost half a file descriptor more a
+    connection and win nothing for small bodies. Doing it twice changes nothing.
+    """
+    lines, section = [], ""
+    for line in text.splitlines():
+        if line and not line[0].isspace():
+            section = line.strip()
+        if section in _PRIVATE_SECTIONS:
+            line = re.sub(r"^(\s+bind )\*?:(\d+)", r"\g<1>127.0.0.1:\2", line)
+        elif section == "backend default_backend":
+            line = re.sub(r"^(\s+)http-request return status 404 .*", r"\1http-request deny deny_status 503", line)
+        if not _DROPPED.match(line):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _replace(path: str, content: bytes) -> None:
+    with open(path + ".boond", "wb") as file:
+        file.write(content)
+    os.replace(path + ".boond", path)
+
+
+def main(arguments: list[str]) -> None:
+    """Rewrite what Serve wrote, then become HAProxy."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+    if "-f" in arguments:
+        configuration = arguments[arguments.index("-f") + 1]
+        with open(configuration, encoding="utf-8") as file:
+            text = file.read()
+        for page in set(re.findall(r"^\s+errorfile \d+ (\S+)", text, re.MULTILINE)):
+            _replace(page, problem_page())
+        _replace(configuration, safe_configuration(text).encode())
+    binary = os.environ[BINARY_VARIABLE]
+    os.execv(binary, [binary, *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,300 @@
+"""`boond up`: start everything in order, say when it serves, watch it, stop it in order.
+
+Order: preflight, lock, leftovers, Postgres, migrations, Ray, shards, Serve, readiness. Stopping is the way back.
+Ray is imported only after its environment is set, so it appears in no import at the top here.
+"""
+
+import http.client
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from msgspec import Struct
+
+from serve import preflight
+from serve.embedded import haproxy, processes, run_folder
+from serve.embedded.postgres import EmbeddedPostgres
+from serve.embedded.ray_node import RayNode, ray_environment
+from serve.embedded.run_folder import RunFolder
+from serve.settings import RuntimeConfig, Settings, runtime_config
+
+READY_PATH = "/api/v1/health/ready"
+READY_S = 90.0
+RESTARTS_MAX = 3
+"""Deaths of Postgres within `RESTARTS_WINDOW_S` after which `up` gives up."""
+RESTARTS_WINDOW_S = 60.0
+
+
+class PartDied(RuntimeError):
+    """A part that `up` started ended by itself, or never became ready."""
+
+
+class Hastened(BaseException):
+    """A second signal: leave the present step and go on with the next."""
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What others bring: migrations, shards and the two apps. The defaults are the real ones, imported when used."""
+
+    migrate: Callable[[str], None] | None = None
+    start_shards: Callable[[int, RuntimeConfig], None] | None = None
+    drain: Callable[[], None] | None = None
+    live_builder: str = "serve.live.app:build"
+    api_builder: str = "serve.api.app:build"
+    ready_path: str = READY_PATH
+
+
+class Clock:
+    """How long each part of the start took, for the log and the benchmark."""
+
+    def __init__(self) -> None:
+        self.began = self._last = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def lap(self, part: str) -> None:
+        """Note the time since the last lap as this part's."""
+        now = time.monotonic()
+        self.seconds[part] = now - self._last
+        self._last = now
+
+    def report(self) -> str:
+        """Return it as a line."""
+        parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.seconds.items())
+        return f"up in {self._last - self.began:.1f} s ({parts})"
+
+
+class Signals:
+    """SIGINT and SIGTERM, installed explicitly: a shell ignores SIGINT for `&`, and Ray takes SIGTERM for itself."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def install(self) -> None:
+        """Take both signals, also from who took them meanwhile."""
+        signal.signal(signal.SIGINT, self._arrive)
+        signal.signal(signal.SIGTERM, self._arrive)
+
+    def _arrive(self, _signum: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1:
+            raise Hastened
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal; standard output is kept for `ready`."""
+    sys.stderr.write(f"boond: {text}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def _step(name: str) -> Iterator[None]:
+    """Carry out one step of stopping; a second signal or an error in it leads to the next step, never past it."""
+    try:
+        yield
+    except Hastened:
+        say(f"not waiting for {name}")
+    except Exception as error:
+        say(f"stopping {name}: {error!r}")
+
+
+class Instance:
+    """One running Boond: what has been started, and how to watch and stop it."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self.settings = settings
+        self.parts = parts
+        self.data: Path = settings.data_folder
+        self.run = RunFolder(self.data)
+        self.clock = Clock()
+        self.signals = Signals()
+        self.postgres: EmbeddedPostgres | None = None
+        self.ray: RayNode | None = None
+        self._stops = ExitStack()
+        self._deaths: list[float] = []
+        self.failed = False
+        """Then the run folder stays, as the logs of Ray and Serve are in it."""
+
+    def start(self) -> None:
+        """Start every part in order and return when requests are answered. What started is stopped by `stop`."""
+        self.signals.install()
+        for finding in preflight.insist(self.settings, port_too=False):
+            say(f"{finding.part}: {finding.found}. {finding.mend}")
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._stops.enter_context(run_folder.exclusive(self.data))
+        self._end_leftovers()
+        preflight.insist_on_port(self.settings)
+        self.clock.lap("preflight")
+        for step in (self._start_postgres, self._start_ray, self._start_shards, self._start_serve, self._await_ready):
+            if self.signals.count == 0:
+                step()
+                self.signals.install()
+
+    def watch(self) -> None:
+        """Return after the first signal. Raises PartDied when a part ends by itself; Postgres is revived first."""
+        while self.signals.count == 0:
+            time.sleep(0.2)
+            if self.postgres and not self.postgres.is_alive():
+                self._revive(self.postgres)
+            if self.ray and (name := self.ray.dead()):
+                raise PartDied(f"Ray's {name} ended by itself; its logs are in {self.run.ray}/session_latest/logs")
+
+    def stop(self) -> None:
+        """Stop what was started, last first. Acknowledged turns are committed already; those in flight are drained."""
+        with _step("the rest"):
+            self._stops.close()
+
+    def _end_leftovers(self) -> None:
+        """End what a `kill -9` of an earlier run left, by its mark; never Postgres, which is adopted."""
+        self.run.make()
+        # Everything started from here on carries these in its environment, and is known by them.
+        os.environ.update({processes.MARKER: self.run.instance, "BOOND_DATA": str(self.data)})
+        cluster = self.data / "postgres"
+
+        def leftovers() -> list[processes.Identity]:
+            database = {p.pid for p in processes.working_in(cluster)}
+            return [p for p in processes.marked(self.run.instance) if p.pid not in database]
+
+        if killed := processes.end_all(leftovers):
+            say(f"ended {len(killed)} processes of an earlier run")
+        self.run.clear()
+        self._stops.callback(self._clean_up, leftovers)
+
+    def _clean_up(self, leftovers: Callable[[], list[processes.Identity]]) -> None:
+        with _step("processes left over"):
+            processes.end_all(leftovers)
+            os.chdir("/")
+            if not self.failed:
+                self.run.remove()
+
+    def _start_postgres(self) -> None:
+        url = self.settings.postgres_url
+        if not url:
+            self.postgres = EmbeddedPostgres(self.data, self.run.postgres)
+            self._stops.callback(self._stop_postgres, self.postgres)
+            url = self.postgres.start()
+        self.config = runtime_config(self.settings, postgres_url=url, instance_id=self.run.instance)
+        self.clock.lap("postgres")
+        (self.parts.migrate or _migrate)(url)
+        self.clock.lap("migrations")
+
+    def _stop_postgres(self, server: EmbeddedPostgres) -> None:
+        with _step("postgres"):
+            server.stop()
+        with _step("postgres"):
+            # Only when the first was cut short.
+            server.stop(0.0)
+
+    def _start_ray(self) -> None:
+        binary = haproxy.find_binary(os.environ)
+        os.environ.update(ray_environment(self.run))
+        os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))
+        self.ray = RayNode(self.run, self.config.namespace, self.settings.ray_address)
+        self._stops.callback(self._stop_ray, self.ray)
+        self.ray.start()
+        self.clock.lap("ray")
+
+    def _stop_ray(self, node: RayNode) -> None:
+        with _step("ray"):
+            node.stop()
+
+    def _start_shards(self) -> None:
+        self._stops.callback(self._drain)
+        (self.parts.start_shards or _start_shards)(self.settings.shards, self.config)
+        self.clock.lap("shards")
+
+    def _drain(self) -> None:
+        with _step("shards"):
+            (self.parts.drain or _drain)()
+
+    def _start_serve(self) -> None:
+        from serve import deploy
+
+        self._stops.callback(self._stop_serve)
+        deploy.start(self.settings, self.config, self.parts.live_builder, self.parts.api_builder)
+        self.clock.lap("serve")
+
+    def _stop_serve(self) -> None:
+        from serve import deploy
+
+        with _step("serve"):
+            deploy.stop()
+
+    def _await_ready(self) -> None:
+        def answers() -> bool:
+            return self.signals.count > 0 or _status(self.settings, self.parts.ready_path) == 200
+
+        if not processes.wait_until(answers, READY_S, poll_s=0.05):
+            raise PartDied(
+                f"{self.settings.url}{self.parts.ready_path} answers {_status(self.settings, self.parts.ready_path)} "
+                f"after {READY_S:.0f} s; logs are in {self.run.ray}/session_latest/logs"
+            )
+        self.clock.lap("ready")
+
+    def _revive(self, server: EmbeddedPostgres) -> None:
+        now = time.monotonic()
+        self._deaths = [t for t in self._deaths if now - t < RESTARTS_WINDOW_S] + [now]
+        if len(self._deaths) > RESTARTS_MAX:
+            raise PartDied(f"postgres ended {len(self._deaths)} times in {RESTARTS_WINDOW_S:.0f} s; see {server.log}")
+        say(f"postgres ended by itself and is started again; see {server.log}")
+        server.start()
+
+
+def _status(settings: Settings, path: str) -> int:
+    """Return the status of a GET to ourselves, 0 when nobody answers."""
+    host = settings.url.removeprefix("http://").rpartition(":")[0].strip("[]")
+    connection = http.client.HTTPConnection(host, settings.port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def _migrate(url: str) -> None:
+    from actors.migrate import upgrade
+
+    upgrade(url)
+
+
+def _start_shards(count: int, config: RuntimeConfig) -> None:
+    from actors.ray_host import start_shards
+
+    start_shards(count, config)
+
+
+def _drain() -> None:
+    from actors.ray_host import drain
+
+    drain()
+
+
+def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[], None] | None = None) -> int:
+    """Run until a signal; returns the exit code. Prints `ready URL` alone on a line when requests are answered.
+
+    Raises what a start can fail with (Unfit, AlreadyRunning, PostgresFailed, WrongCluster, PartDied), all stopped.
+    """
+    instance = Instance(settings, parts or Parts())
+    try:
+        instance.start()
+        if instance.signals.count == 0:
+            say(instance.clock.report())
+            sys.stdout.write(f"ready {settings.url}\n")
+            sys.stdout.flush()
+            if when_ready:
+                when_ready()
+            instance.watch()
+    except Hastened:
+        say("stopping at once")
+    except BaseException:
+        instance.failed = True
+        raise
+    finally:
+        instance.stop()
+    return 0

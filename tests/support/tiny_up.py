@@ -1,0 +1,17 @@
+"""`boond up` around the tiny apps: everything real but the shards and the apps. Run as a program."""
+
+import sys
+
+from serve.settings import load
+from serve.up import Parts, up
+
+TINY = Parts(
+    migrate=lambda _url: None,
+    start_shards=lambda _count, _config: None,
+    drain=lambda: None,
+    live_builder="tests.support.tiny_apps:build_live",
+    api_builder="tests.support.tiny_apps:build_api",
+)
+
+if __name__ == "__main__":
+    sys.exit(up(load({"data": sys.argv[1], "port": sys.argv[2]}), TINY))
