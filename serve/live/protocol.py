@@ -1,6 +1,7 @@
 """The frames of subprotocol `boond.v1`: JSON text, told apart by `t`.
 
-Unknown fields are ignored, unknown frames refused. What the shard made ready as JSON (receipts, events, the overview) passes through as `Raw`, never decoded here.
+Unknown fields are ignored, unknown frames refused. What the shard made ready as JSON (receipts, events, the overview)
+passes through as `Raw`, never decoded here.
 """
 
 from enum import IntEnum
