@@ -18,7 +18,10 @@ Step = tuple[str, int, int]
 steps = st.lists(
     st.tuples(
         st.sampled_from(
-            "commit commit burst lose restart revive leave hang-up join resume pause unpause time run hold free".split()
+            [
+                *("commit", "commit", "burst", "lose", "restart", "revive", "time", "run"),
+                *("leave", "hang-up", "join", "resume", "pause", "unpause", "hold", "free"),
+            ]
         ),
         st.integers(0, 1),
         st.integers(0, 12),
@@ -78,21 +81,8 @@ async def perform(
     step: Step, runtime: MemoryRuntime, gateway: Gateway, readers: list[Reader], clock: ManualClock
 ) -> None:
     what, who, much = step
-    reader, entity = readers[who], f"main/{USERS[who]}"
-    home = runtime.shard_of(entity)
+    reader = readers[who]
     match what:
-        case "commit":
-            runtime.commit(entity)
-        case "burst":
-            for _ in range(much):
-                runtime.commit(entity)
-        case "lose":
-            runtime.commit(entity, fed=False)
-            runtime.restart(home)
-        case "restart":
-            runtime.restart(home, down=much > 6)
-        case "revive":
-            runtime.revive(home)
         case "leave" | "hang-up":
             reader.leave(politely=what == "hang-up")
         case "join":
@@ -105,6 +95,24 @@ async def perform(
             await clock.advance(much)
         case "run":
             await settle(much)
+        case _:
+            happen(what, f"main/{USERS[who]}", much, runtime)
+
+
+def happen(what: str, entity_id: str, much: int, runtime: MemoryRuntime) -> None:
+    """Do what happens on the shards' side."""
+    home = runtime.shard_of(entity_id)
+    match what:
+        case "commit" | "burst":
+            for _ in range(much if what == "burst" else 1):
+                runtime.commit(entity_id)
+        case "lose":
+            runtime.commit(entity_id, fed=False)
+            runtime.restart(home)
+        case "restart":
+            runtime.restart(home, down=much > 6)
+        case "revive":
+            runtime.revive(home)
         case "hold":
             runtime.gate.clear()
         case "free":
