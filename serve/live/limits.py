@@ -8,7 +8,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     auth_s: float = 5.0
     """From `hello` to a valid `auth`; then 4001."""
-    heartbeat_s: float = 25.0
+    heartbeat_s: float = 25
     expiring_s: float = 60.0
     """How long before the token's end `expiring` is sent."""
     tick_s: float = 0.5

@@ -49,6 +49,10 @@ class MemoryRuntime:
         self.gate = asyncio.Event()
         self.gate.set()
         """Cleared, history waits: time for other things to happen in between."""
+        self.head_gate = asyncio.Event()
+        self.head_gate.set()
+        self.deaf = False
+        """Pulls fail although the shard is up."""
         self.refuse: Callable[[Envelope], Problem | None] = lambda _: None
         self._clock, self._ring_frames_max = clock, ring_frames_max
         self._shards = [Shard(f"{n}.0") for n in range(shards)]
@@ -116,6 +120,7 @@ class MemoryRuntime:
         return [f for f in self.journal.get(entity_id, []) if f.seq > after][:limit]
 
     async def head(self, entity_id: str) -> int:
+        await self.head_gate.wait()
         await asyncio.sleep(0)
         self._up(entity_id)
         turns = self.journal.get(entity_id)
@@ -125,7 +130,8 @@ class MemoryRuntime:
         self.pulls.append(request)
         await asyncio.sleep(0)
         host = self._shards[shard]
-        if host.down:
+        assert not request.subscribe.keys() & set(request.unsubscribe), "one pull must not say both of one user"
+        if host.down or self.deaf:
             raise Unavailable("the shard is starting")
         if older := host.waiting.pop(request.gateway, None):
             older.set_result(False)

@@ -156,6 +156,7 @@ async def test_a_shard_that_dies_before_its_feed_spoke_loses_no_turn(
     assert client.code is None
     runtime.revive(home)
     await clock.advance(5.0)
+    assert client.seqs == [1, 2], "a quiet user must not wait for the next turn to get the missed one"
     runtime.commit(ASHA)
     await settle()
     assert client.seqs == [1, 2, 3]
@@ -200,6 +201,49 @@ async def test_resume_in_place_sends_again_what_follows(gateway: Gateway, runtim
     assert client.seqs == [1, 2, 3, 4, 3, 4, 5]
     await client.say({"t": "resume", "seq": 99})
     assert kinds(client)[-2:] == ["reset", "snapshot"]
+
+
+async def test_a_gap_in_the_feed_does_not_undo_a_resume_under_way(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    for _ in range(3):
+        runtime.commit(ASHA)
+    await settle()
+    runtime.head_gate.clear()
+    await client.say({"t": "resume", "seq": 1})
+    runtime.commit(ASHA, fed=False)
+    runtime.commit(ASHA)
+    await settle()
+    runtime.head_gate.set()
+    await settle()
+    assert client.seqs == [1, 2, 3, 2, 3, 4, 5]
+
+
+async def test_ready_is_not_said_before_the_feed_is_subscribed(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    runtime.deaf = True
+    client = await entered(gateway, seq=0)
+    await clock.advance(3.0)
+    runtime.commit(ASHA)
+    assert kinds(client) == ["hello"]
+    runtime.deaf = False
+    await clock.advance(3.0)
+    assert client.of("ready")[0]["head"] == 1
+    assert client.seqs == [1]
+
+
+async def test_what_was_queued_goes_out_before_the_close(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    client.wire.pause()
+    for _ in range(3):
+        runtime.commit(ASHA)
+        await settle()
+    await client.say("garbage")
+    runtime.commit(ASHA)
+    await settle()
+    client.wire.unpause()
+    await settle()
+    assert (client.seqs, client.code) == ([1, 2, 3], 4008)
 
 
 async def test_an_expense_is_answered_and_pushed(gateway: Gateway) -> None:
