@@ -1,0 +1,299 @@
+"""One socket in operation: its session, its place in the stream, its queue, and the tasks that drive them.
+
+Only one task at a time moves the stream position by reading (`_stream`: enter, recover or catch up); the feed moves it
+only while the delivery is live. Clean-up is synchronous: Serve cancels the handler when the client leaves, and an
+`await` in a `finally` could be cancelled too.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from msgspec import Raw
+
+from actors.messages import Frame, Outcome
+from actors.runtime import Unavailable
+from serve.live.delivery import Delivery, HistoryGone, Verdict
+from serve.live.expenses import Expenses
+from serve.live.limits import Limits
+from serve.live.outbound import Disconnected, Outbound, Wire
+from serve.live.ports import Ports, Principal
+from serve.live.protocol import (
+    CloseCode,
+    Error,
+    Heartbeat,
+    Position,
+    Ready,
+    Reset,
+    ServerFrame,
+    Snapshot,
+    encode,
+    encode_turn,
+    problem,
+)
+from serve.live.session import Beat, Close, Effect, Enter, Recover, Renew, Send, Session, Spend
+from serve.live.subscriptions import Subscriptions, TooManySockets
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class SnapshotRefused(Exception):
+    """The overview was refused: without it the stream has no beginning."""
+
+
+class Connection:
+    """A socket from hello to close. It is the `Subscriber` of its user's subscription."""
+
+    def __init__(
+        self, wire: Wire, ports: Ports, limits: Limits, subscriptions: Subscriptions, expenses: Expenses
+    ) -> None:
+        self._wire, self._ports, self._limits = wire, ports, limits
+        self._subscriptions, self._expenses = subscriptions, expenses
+        self.session = Session(ports.verify, limits, ports.clock)
+        self.delivery = Delivery()
+        self.outbound = Outbound(wire, limits, ports.clock)
+        self._spending = 0
+        self._closing: Close | None = None
+        self._entity_id = ""
+        self._reader: asyncio.Task[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._stream: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Serve the socket until either side ends it."""
+        self._perform(self.session.greet())
+        self._reader = asyncio.create_task(self._read())
+        self._writer = asyncio.create_task(self.outbound.write())
+        try:
+            await asyncio.wait({self._reader, self._writer}, return_when=asyncio.FIRST_COMPLETED)
+            if self._reader.done():
+                self._reader.result()
+            elif self._closing is not None:
+                await self._say_goodbye(self._closing)
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Give back everything, at once; harmless when repeated."""
+        for task in (self._reader, self._writer, self._stream):
+            if task is not None:
+                task.cancel()
+        self._subscriptions.leave(self._entity_id, self)
+
+    def tick(self) -> None:
+        """Do what time has made due."""
+        if self.outbound.stalled():
+            self.abort(CloseCode.TOO_SLOW, f"one send took over {self._limits.stall_s:g} s; resume")
+        else:
+            self._perform(self.session.tick())
+
+    def finish(self, code: CloseCode, reason: str) -> None:
+        """Close once what is queued is out."""
+        self._perform(self.session.close(code, reason))
+
+    def abort(self, code: CloseCode, reason: str) -> None:
+        """Close now; what is queued is not sent."""
+        self.finish(code, reason)
+        if self._writer is not None:
+            self._writer.cancel()
+
+    def on_turn(self, seq: int, text: str) -> None:
+        """Take a committed turn from the feed."""
+        verdict = self.delivery.offer(seq)
+        if verdict is Verdict.DELIVER:
+            self._put(text)
+        elif verdict is Verdict.CATCH_UP:
+            self._restart_catch_up()
+
+    def on_head(self, head: int) -> None:
+        """Take note of the committed head; read what was missed."""
+        if self.delivery.learn(head) is Verdict.CATCH_UP:
+            self._restart_catch_up()
+
+    def _restart_catch_up(self) -> None:
+        if self.session.principal is not None:
+            self._restart(partial(self._catch_up, self.session.principal))
+
+    async def _read(self) -> None:
+        # Never stops while the socket is open: a server that is not read from sees no pongs either.
+        try:
+            while True:
+                self._perform(self.session.receive(await self._wire.receive()))
+        except Disconnected:
+            return
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(frame=frame):
+                    self._send(frame)
+                case Close():
+                    self._end(effect)
+                case Enter(principal=principal, resume=resume):
+                    self._restart(partial(self._enter, principal, resume))
+                case Renew():
+                    self._send(Ready(self._ports.epoch, self.delivery.head, resumed=True))
+                case Recover(principal=principal, seq=seq):
+                    self.delivery.hold()
+                    self._restart(partial(self._recover, principal, seq))
+                case Spend(principal=principal, id=id_, body=body):
+                    self._spend(principal, id_, body)
+                case Beat():
+                    self._beat()
+
+    async def _enter(self, principal: Principal, resume: Position | None) -> None:
+        """Subscribe first, then say ready, then read."""
+        entity_id = principal.entity_id
+        # Fresh from the journal, so that a client can have seen nothing beyond it, through whatever gateway.
+        head = await self._retry(lambda: self._ports.runtime.head(entity_id))
+        subscription = self._subscriptions.join(entity_id, head, self)
+        self._entity_id = entity_id
+        await subscription.confirmed.wait()
+        self.delivery.learn(max(head, subscription.head))
+        first = await self._first_page(resume)
+        self.session.entered()
+        self._send(Ready(self._ports.epoch, self.delivery.head, resumed=first is not None))
+        if resume is None:
+            await self._snapshot(principal)
+        elif first is None:
+            await self._reset(principal)
+        else:
+            self.delivery.begin(resume.seq)
+            await self._replay(first)
+        await self._catch_up(principal)
+
+    async def _recover(self, principal: Principal, seq: int) -> None:
+        """Go back, or forward, to what the client says it has."""
+        entity_id = principal.entity_id
+        self.delivery.learn(await self._retry(lambda: self._ports.runtime.head(entity_id)))
+        if 0 <= seq <= self.delivery.head:
+            self.delivery.begin(seq)
+        else:
+            await self._reset(principal)
+        await self._catch_up(principal)
+
+    async def _catch_up(self, principal: Principal) -> None:
+        """Send what the journal has after the position, in pages, at the pace of the reader."""
+        while not self.delivery.reached_head():
+            try:
+                await self._replay(await self._page(self.delivery.position))
+            except HistoryGone as gone:
+                _log.warning("history of %s: %s", self._entity_id, gone)
+                await self._reset(principal)
+
+    async def _replay(self, page: list[Frame]) -> None:
+        for frame in page:
+            await self.outbound.room()
+            if self.delivery.advance(frame.seq):
+                self._put(encode_turn(frame))
+
+    async def _page(self, after: int) -> list[Frame]:
+        """Read the next turns; raises `HistoryGone` when the journal goes on having none, or begins later."""
+        entity_id, limit = self._entity_id, self._limits.history_frames_max
+        for tries in range(self._limits.history_tries_max):
+            if tries:
+                await self._ports.clock.sleep(self._limits.backoff_min_s)
+            page = await self._retry(lambda: self._ports.runtime.history(entity_id, after, limit))
+            if page and page[0].seq > after + 1:
+                raise HistoryGone(f"expected turn {after + 1}, the journal begins at {page[0].seq}")
+            if page:
+                return page
+        raise HistoryGone(f"expected turn {after + 1} below head {self.delivery.head}, the journal gave none")
+
+    async def _first_page(self, resume: Position | None) -> list[Frame] | None:
+        """Read the first page of a resume, so that ready tells the truth; None when it cannot be done."""
+        head = self.delivery.head
+        if resume is None or resume.epoch != self._ports.epoch or not 0 <= resume.seq <= head:
+            return None
+        try:
+            return await self._page(resume.seq) if resume.seq < head else []
+        except HistoryGone:
+            return None
+
+    async def _reset(self, principal: Principal) -> None:
+        self.delivery.hold()
+        self._send(Reset(self.delivery.head))
+        await self._snapshot(principal)
+
+    async def _snapshot(self, principal: Principal) -> None:
+        outcome = await self._retry(lambda: self._read_overview(principal))
+        if outcome.body is None:
+            raise SnapshotRefused(outcome.problem.detail if outcome.problem else outcome.status)
+        self._send(Snapshot(outcome.seq, Raw(bytes(outcome.body))))
+        self.delivery.begin(outcome.seq)
+
+    async def _read_overview(self, principal: Principal) -> Outcome:
+        outcome = await self._ports.runtime.submit(self._ports.overview(principal))
+        if outcome.status == "unavailable":
+            raise Unavailable("the overview cannot be read now")
+        return outcome
+
+    def _spend(self, principal: Principal, id_: str, body: bytes) -> None:
+        if self._spending >= self._limits.expenses_in_flight_max:
+            most = self._limits.expenses_in_flight_max
+            refusal = problem(429, "Too Many Requests", f"at most {most} expenses in flight", retry_after_s=1)
+            self._send(Error(id_, refusal))
+            return
+        self._spending += 1
+        self._expenses.start(principal, id_, body, self._answer)
+
+    def _answer(self, frame: ServerFrame) -> None:
+        self._spending -= 1
+        self._send(frame)
+
+    def _beat(self) -> None:
+        # With frames still queued the client hears from us anyway, and must not take the head for a gap.
+        if not len(self.outbound):
+            self._send(Heartbeat(self.delivery.head))
+
+    def _send(self, frame: ServerFrame) -> None:
+        self._put(encode(frame))
+
+    def _put(self, text: str) -> None:
+        if self._closing is None and not self.outbound.offer(text):
+            self.abort(CloseCode.TOO_SLOW, "the socket does not keep up; resume")
+
+    def _end(self, close: Close) -> None:
+        self._closing = close
+        self.outbound.end()
+        if self._stream is not asyncio.current_task():
+            self._halt()
+
+    def _halt(self) -> None:
+        if self._stream is not None:
+            self._stream.cancel()
+
+    def _restart(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._halt()
+        self._stream = asyncio.create_task(self._guard(work))
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except TooManySockets as refusal:
+            self.finish(CloseCode.TOO_MANY, str(refusal))
+        except SnapshotRefused as refusal:
+            self.finish(CloseCode.FORBIDDEN, f"no overview: {refusal}")
+        except Exception:
+            _log.exception("the stream of %s failed", self._entity_id)
+            self.finish(CloseCode.INTERNAL, "the stream failed; resume")
+
+    async def _retry(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask until the runtime answers; the socket stays open meanwhile."""
+        delay_s = self._limits.backoff_min_s
+        while True:
+            try:
+                return await ask()
+            except Unavailable:
+                await self._ports.clock.sleep(delay_s)
+                delay_s = min(delay_s * 2, self._limits.backoff_max_s)
+
+    async def _say_goodbye(self, closing: Close) -> None:
+        # A peer that does not read cannot take a close frame either.
+        try:
+            await asyncio.wait_for(self._wire.close(closing.code, closing.reason), self._limits.close_s)
+        except (TimeoutError, Disconnected):
+            return

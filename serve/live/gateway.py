@@ -1,0 +1,97 @@
+"""All live sockets of this process: admission, deadlines, and an orderly end."""
+
+import asyncio
+import logging
+from uuid import uuid4
+
+from serve.live.connection import Connection
+from serve.live.expenses import Expenses
+from serve.live.limits import Limits
+from serve.live.outbound import Disconnected, Wire
+from serve.live.ports import Ports
+from serve.live.protocol import CloseCode
+from serve.live.subscriptions import Subscriptions
+
+_log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Serves sockets over any `Wire`. It starts with its first socket and needs no start-up hook.
+
+    Delivery never depends on noticing a disconnect: a client's position is its own `seq`, and history is the journal.
+    """
+
+    def __init__(self, ports: Ports, limits: Limits | None = None, name: str | None = None) -> None:
+        self.limits = limits or Limits()
+        self.name = name or f"gateway-{uuid4().hex}"
+        self._ports = ports
+        self._subscriptions = Subscriptions(self.name, ports, self.limits)
+        self._expenses = Expenses(ports)
+        self._connections: set[Connection] = set()
+        self._ticker: asyncio.Task[None] | None = None
+        self._moving = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def sockets(self) -> int:
+        """How many sockets are open here."""
+        return len(self._connections)
+
+    @property
+    def users(self) -> int:
+        """How many users are subscribed here."""
+        return len(self._subscriptions)
+
+    async def serve(self, wire: Wire) -> None:
+        """Serve one accepted socket until it ends."""
+        # Serve's own back-pressure hangs an upgrade or answers it with a bare 500, so admission is ours.
+        if self._moving:
+            return await self._turn_away(wire, CloseCode.MOVING, "the server is moving; reconnect")
+        if self.sockets >= self.limits.sockets_max:
+            return await self._turn_away(wire, CloseCode.TOO_MANY, f"at most {self.limits.sockets_max} sockets here")
+        if self._ticker is None:
+            self._ticker = asyncio.create_task(self._tick())
+        connection = Connection(wire, self._ports, self.limits, self._subscriptions, self._expenses)
+        self._connections.add(connection)
+        self._empty.clear()
+        try:
+            await connection.run()
+        finally:
+            connection.release()
+            self._connections.discard(connection)
+            if not self._connections:
+                self._empty.set()
+        return None
+
+    async def close(self) -> None:
+        """Move every client elsewhere (4200), finish the expenses under way, and stop. Takes at most `stall_s`."""
+        self._moving = True
+        for connection in tuple(self._connections):
+            connection.finish(CloseCode.MOVING, "the server is moving; reconnect")
+        try:
+            async with asyncio.timeout(self.limits.stall_s):
+                await self._empty.wait()
+                await self._expenses.drain()
+        except TimeoutError:
+            _log.warning("%d sockets did not close in %g s", self.sockets, self.limits.stall_s)
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._subscriptions.stop()
+
+    async def _tick(self) -> None:
+        while True:
+            await self._ports.clock.sleep(self.limits.tick_s)
+            for connection in tuple(self._connections):
+                try:
+                    connection.tick()
+                except Exception:
+                    # One socket's trouble must not stop the time of all others.
+                    _log.exception("a socket's deadlines failed")
+                    connection.abort(CloseCode.INTERNAL, "internal error; resume")
+
+    async def _turn_away(self, wire: Wire, code: CloseCode, reason: str) -> None:
+        try:
+            await asyncio.wait_for(wire.close(code, reason), self.limits.close_s)
+        except (TimeoutError, Disconnected):
+            return

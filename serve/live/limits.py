@@ -1,0 +1,38 @@
+"""Every limit of the live socket in one place; each name ends in its unit."""
+
+from msgspec import Struct
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a socket and a gateway may use before they are answered with a close code."""
+
+    auth_s: float = 5.0
+    """From `hello` to a valid `auth`; then 4001."""
+    heartbeat_s: float = 25
+    expiring_s: float = 60.0
+    """How long before the token's end `expiring` is sent."""
+    tick_s: float = 0.5
+    """How often deadlines are looked at: the grain of every time-out here."""
+    frame_bytes_max: int = 65_536
+    """Largest inbound frame; then 4008."""
+    frames_per_s: float = 50.0
+    frames_burst: int = 200
+    """Inbound frames at once. Past it an expense is answered 429; past twice of it the socket is closed with 4008."""
+    expenses_in_flight_max: int = 64
+    queue_frames_max: int = 256
+    queue_chars_max: int = 1_048_576
+    """Outbound backlog of one socket; past either, 4108: the turns stay in the journal."""
+    stall_s: float = 10.0
+    """How long one send may take before the socket counts as too slow (4108)."""
+    close_s: float = 2.0
+    """How long a close frame may take before the socket is left to the server."""
+    sockets_per_user_max: int = 5
+    sockets_max: int = 10_000
+    history_frames_max: int = 100
+    """Turns read from the journal at once, a socket."""
+    history_tries_max: int = 3
+    """Empty answers below the known head before history counts as gone."""
+    pull_wait_s: float = 10.0
+    subscriptions_per_pull_max: int = 1_000
+    backoff_min_s: float = 0.1
+    backoff_max_s: float = 2.0

@@ -1,0 +1,89 @@
+"""What the live gateway needs from the rest of Boond; the composition root fills it in."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from actors.messages import Envelope, Outcome
+from actors.runtime import Runtime
+
+
+class TokenRefused(Exception):
+    """The token is malformed, expired, revoked or not ours. The message is shown to the client."""
+
+
+class ExpenseRefused(Exception):
+    """An expense cannot become a command; `problem` is its RFC 9457 document."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(str(problem.get("detail", problem.get("title", ""))))
+        self.problem = problem
+
+
+class Principal(Protocol):
+    """Who a token speaks for."""
+
+    @property
+    def entity_id(self) -> str:
+        """`tenant/user`."""
+
+    @property
+    def user_id(self) -> str:
+        """The user within the tenant."""
+
+    @property
+    def role(self) -> str:
+        """`user`, `service`, `admin` or `auditor`."""
+
+    @property
+    def expires_at(self) -> float:
+        """When the token ends, in seconds since the epoch."""
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait for it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch; only for comparing with what a token says."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump; for every deadline."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the running loop."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The gateway's surroundings.
+
+    `verify` raises `TokenRefused`; it runs on the loop, so it must be quick. `overview` makes the query whose answer is
+    the snapshot and which opens an unknown user. `expense` decodes the body as `POST /transactions` does and raises
+    `ExpenseRefused`. `problem` turns a refused outcome into an RFC 9457 document. `epoch` is the journal's stream id.
+    """
+
+    runtime: Runtime
+    verify: Callable[[str], Principal]
+    overview: Callable[[Principal], Envelope]
+    expense: Callable[[Principal, bytes], Envelope]
+    problem: Callable[[Outcome], dict[str, Any]]
+    epoch: str
+    clock: Clock = field(default_factory=SystemClock)

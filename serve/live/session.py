@@ -1,0 +1,225 @@
+"""One socket's conversation as a state machine: text in, effects out. No I/O; time comes from the clock it is given.
+
+GREETED --auth--> ENTERING --entered--> OPEN; any of them --close--> CLOSED, in which everything is ignored.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+
+from serve.live.limits import Limits
+from serve.live.ports import Clock, Principal, TokenRefused
+from serve.live.protocol import (
+    Ack,
+    Auth,
+    ClientFrame,
+    CloseCode,
+    Error,
+    Expense,
+    Expiring,
+    FrameRefused,
+    Hello,
+    Position,
+    Resume,
+    ServerFrame,
+    decode,
+    problem,
+)
+
+
+class Phase(Enum):
+    """Where the conversation is; the value is what it waits for."""
+
+    GREETED = "auth"
+    ENTERING = "the server's ready"
+    OPEN = "resume, expense, ack or auth"
+    CLOSED = "nothing"
+
+
+class Send(Struct, frozen=True):
+    """Send a frame."""
+
+    frame: ServerFrame
+
+
+class Close(Struct, frozen=True):
+    """Close the socket once what was sent before is out."""
+
+    code: CloseCode
+    reason: str
+
+
+class Enter(Struct, frozen=True):
+    """Subscribe this user, then answer ready."""
+
+    principal: Principal
+    resume: Position | None
+
+
+class Renew(Struct, frozen=True):
+    """The same user showed a fresh token: confirm it. The stream goes on where it is."""
+
+
+class Recover(Struct, frozen=True):
+    """Send again what follows `seq`."""
+
+    principal: Principal
+    seq: int
+
+
+class Spend(Struct, frozen=True):
+    """Carry out an expense."""
+
+    principal: Principal
+    id: str
+    body: bytes
+
+
+class Beat(Struct, frozen=True):
+    """A heartbeat is due."""
+
+
+Effect = Send | Close | Enter | Renew | Recover | Spend | Beat
+
+
+class Allowance:
+    """Token bucket of inbound frames; may be overdrawn by one burst, after which the sender is flooding."""
+
+    def __init__(self, per_s: float, burst: int, at: float) -> None:
+        self._per_s, self._burst = per_s, burst
+        self._left, self._at = float(burst), at
+
+    def take(self, at: float) -> float:
+        """Use one; returns what is left, negative when overdrawn."""
+        self._left = min(self._burst, self._left + (at - self._at) * self._per_s) - 1
+        self._at = at
+        return self._left
+
+    @property
+    def flooded(self) -> bool:
+        """Whether the overdraft is used up too."""
+        return self._left < -self._burst
+
+
+class Session:
+    """The protocol's side of one socket."""
+
+    def __init__(self, verify: Callable[[str], Principal], limits: Limits, clock: Clock) -> None:
+        self._verify, self._limits, self._clock = verify, limits, clock
+        start = clock.monotonic()
+        self._allowance = Allowance(limits.frames_per_s, limits.frames_burst, start)
+        self.phase = Phase.GREETED
+        self.principal: Principal | None = None
+        self.due = start + limits.auth_s
+        """When `tick` has something to do next (monotonic)."""
+        self._ends = self._warns = self._beats = float("inf")
+
+    def greet(self) -> list[Effect]:
+        """Return the server's first word."""
+        return [Send(Hello(self._limits.heartbeat_s))]
+
+    def receive(self, message: str | bytes) -> list[Effect]:
+        """Take one inbound message."""
+        if self.phase is Phase.CLOSED:
+            return []
+        left = self._allowance.take(self._clock.monotonic())
+        if self._allowance.flooded:
+            return self.close(CloseCode.BAD_FRAME, f"more than {self._limits.frames_per_s:g} frames a second")
+        if isinstance(message, bytes):
+            return self.close(CloseCode.BAD_FRAME, "frames are JSON text, not binary")
+        # A character is at least a byte: the cheap test first, so that an oversized text is never encoded.
+        limit = self._limits.frame_bytes_max
+        if len(message) > limit or len(message.encode("utf-8", "surrogatepass")) > limit:
+            return self.close(CloseCode.BAD_FRAME, f"a frame has at most {limit} bytes")
+        try:
+            frame = decode(message)
+        except FrameRefused as refusal:
+            return self.close(CloseCode.BAD_FRAME, str(refusal))
+        return self._take(frame, left >= 0)
+
+    def entered(self) -> None:
+        """The server is subscribed and says ready: heartbeats begin."""
+        if self.phase is not Phase.ENTERING:
+            raise RuntimeError(f"ready only after auth; this socket waits for {self.phase.value}")
+        self.phase = Phase.OPEN
+        self._beats = self._clock.monotonic() + self._limits.heartbeat_s
+        self._schedule()
+
+    def close(self, code: CloseCode, reason: str) -> list[Effect]:
+        """End the conversation; nothing is taken in after this."""
+        if self.phase is Phase.CLOSED:
+            return []
+        self.phase = Phase.CLOSED
+        self.due = float("inf")
+        return [Close(code, reason)]
+
+    def tick(self) -> list[Effect]:
+        """Do what is due: a late auth, a token that ends or is about to, a heartbeat."""
+        at = self._clock.monotonic()
+        if self.phase is Phase.CLOSED or at < self.due:
+            return []
+        if self.phase is Phase.GREETED:
+            return self.close(CloseCode.UNAUTHENTICATED, f"no auth within {self._limits.auth_s:g} s")
+        if at >= self._ends:
+            return self.close(CloseCode.UNAUTHENTICATED, "the token has expired")
+        effects: list[Effect] = []
+        if at >= self._warns and self.principal is not None:
+            self._warns = float("inf")
+            effects.append(Send(Expiring(datetime.fromtimestamp(self.principal.expires_at, UTC).isoformat())))
+        if at >= self._beats:
+            self._beats = at + self._limits.heartbeat_s
+            effects.append(Beat())
+        self._schedule()
+        return effects
+
+    def _take(self, frame: ClientFrame, allowed: bool) -> list[Effect]:
+        if isinstance(frame, Auth):
+            return self._authenticate(frame)
+        if self.principal is None:
+            return self.close(CloseCode.UNAUTHENTICATED, "the first frame must be auth")
+        match frame:
+            case Expense(id=id_, data=body):
+                return [Spend(self.principal, id_, bytes(body)) if allowed else Send(Error(id_, self._too_fast()))]
+            case Resume(seq=seq):
+                if self.phase is not Phase.OPEN:
+                    return self.close(CloseCode.BAD_FRAME, f"resume too early: wait for {self.phase.value}")
+                return [Recover(self.principal, seq)]
+            case Ack():
+                return []
+
+    def _authenticate(self, auth: Auth) -> list[Effect]:
+        if self.phase is Phase.ENTERING:
+            return self.close(CloseCode.BAD_FRAME, f"auth twice: wait for {self.phase.value}")
+        if auth.token is None:
+            return self.close(CloseCode.UNAUTHENTICATED, "auth needs a token")
+        try:
+            principal = self._verify(auth.token)
+        except TokenRefused as refusal:
+            return self.close(CloseCode.UNAUTHENTICATED, str(refusal))
+        if principal.role != "user":
+            return self.close(CloseCode.FORBIDDEN, f"a live stream belongs to role user, not {principal.role}")
+        if self.principal is not None and principal.entity_id != self.principal.entity_id:
+            return self.close(CloseCode.FORBIDDEN, "a socket keeps its user; open another one")
+        return self._accept(principal, auth.resume)
+
+    def _accept(self, principal: Principal, resume: Position | None) -> list[Effect]:
+        at, left_s = self._clock.monotonic(), principal.expires_at - self._clock.now()
+        if left_s <= 0:
+            return self.close(CloseCode.UNAUTHENTICATED, "the token has expired")
+        self.principal = principal
+        self._ends, self._warns = at + left_s, at + left_s - self._limits.expiring_s
+        first = self.phase is Phase.GREETED
+        if first:
+            self.phase = Phase.ENTERING
+        self._schedule()
+        return [Enter(principal, resume) if first else Renew()]
+
+    def _schedule(self) -> None:
+        self.due = min(self._ends, self._warns, self._beats)
+
+    def _too_fast(self) -> dict[str, Any]:
+        detail = f"at most {self._limits.frames_per_s:g} frames a second on one socket"
+        return problem(429, "Too Many Requests", detail, retry_after_s=1)

@@ -1,0 +1,1 @@
+"""Doubles and clients that tests share."""

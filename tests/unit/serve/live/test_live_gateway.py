@@ -1,0 +1,366 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from actors.messages import Problem
+from serve.live.gateway import Gateway
+from serve.live.limits import Limits
+from tests.support.live_socket import EPOCH, Client, ports
+from tests.support.manual_clock import ManualClock, settle
+from tests.support.memory_runtime import MemoryRuntime
+
+ASHA = "main/asha"
+LIMITS = Limits(queue_frames_max=64, history_frames_max=10, close_s=0.05)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def runtime(clock: ManualClock) -> MemoryRuntime:
+    return MemoryRuntime(clock)
+
+
+@pytest.fixture
+async def gateway(runtime: MemoryRuntime, clock: ManualClock) -> AsyncIterator[Gateway]:
+    gateway = Gateway(ports(runtime, clock), LIMITS, "gateway-1")
+    yield gateway
+    await gateway.close()
+
+
+async def entered(gateway: Gateway, seq: int | None = None, user: str = "asha", epoch: str = EPOCH) -> Client:
+    client = Client(gateway)
+    await settle()
+    await client.auth(f"{user}@3600", seq, epoch)
+    return client
+
+
+def kinds(client: Client) -> list[str]:
+    return [f["t"] for f in client.frames]
+
+
+async def test_a_new_user_is_opened_and_gets_a_snapshot_then_what_follows(
+    gateway: Gateway, runtime: MemoryRuntime
+) -> None:
+    client = await entered(gateway)
+    assert kinds(client) == ["hello", "ready", "snapshot"]
+    assert client.frames[1] == {"t": "ready", "epoch": EPOCH, "head": 0, "resumed": False}
+    assert client.frames[2] == {"t": "snapshot", "seq": 1, "data": {"seq": 1, "jars": []}}
+    runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == [2], "the turn that opened the user is in the snapshot"
+
+
+async def test_resume_sends_what_was_missed_then_what_comes(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    for _ in range(35):
+        runtime.commit(ASHA)
+    client = await entered(gateway, seq=5)
+    assert client.frames[1] == {"t": "ready", "epoch": EPOCH, "head": 35, "resumed": True}
+    runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == list(range(6, 37))
+    assert "snapshot" not in kinds(client)
+    assert max(limit for _, _, limit in runtime.history_calls) == 10
+
+
+async def test_before_the_first_turn_is_a_position(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    assert client.frames[1]["resumed"] is True
+    runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == [1]
+
+
+@pytest.mark.parametrize(("seq", "epoch"), [(2, "another"), (4, EPOCH), (-1, EPOCH), (10**30, EPOCH)])
+async def test_a_position_that_is_not_ours_is_reset(
+    gateway: Gateway, runtime: MemoryRuntime, seq: int, epoch: str
+) -> None:
+    for _ in range(3):
+        runtime.commit(ASHA)
+    client = await entered(gateway, seq=seq, epoch=epoch)
+    assert kinds(client) == ["hello", "ready", "reset", "snapshot"]
+    assert client.frames[1]["resumed"] is False
+    assert client.frames[2]["head"] == 3
+    runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == [4]
+
+
+async def test_history_that_is_gone_is_a_reset_not_a_gap(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    for _ in range(6):
+        runtime.commit(ASHA)
+    del runtime.journal[ASHA][:3]
+    client = await entered(gateway, seq=1)
+    await clock.advance(1.0)
+    assert kinds(client)[:4] == ["hello", "ready", "reset", "snapshot"]
+    assert client.frames[1]["resumed"] is False
+
+
+async def test_turns_committed_while_history_is_read_come_after_it(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    runtime.commit(ASHA)
+    runtime.gate.clear()
+    client = await entered(gateway, seq=0)
+    for _ in range(3):
+        runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == []
+    runtime.gate.set()
+    await settle()
+    assert client.seqs == [1, 2, 3, 4]
+
+
+async def test_every_socket_of_a_user_gets_every_turn(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    one, two = await entered(gateway, seq=0), await entered(gateway, seq=0)
+    other = await entered(gateway, seq=0, user="ravi")
+    for _ in range(3):
+        runtime.commit(ASHA)
+        await settle()
+    assert one.seqs == two.seqs == [1, 2, 3]
+    assert other.seqs == []
+    await one.leave()
+    runtime.commit(ASHA)
+    await settle()
+    assert two.seqs == [1, 2, 3, 4]
+
+
+async def test_the_last_socket_of_a_user_ends_the_subscription(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    assert (runtime.subscribers(ASHA), gateway.users) == (1, 1)
+    await client.leave()
+    assert (runtime.subscribers(ASHA), gateway.users, gateway.sockets) == (0, 0, 0)
+
+
+async def test_coming_back_at_once_is_subscribed(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    first = await entered(gateway, seq=0)
+    first.task.cancel()
+    again = await entered(gateway, seq=0)
+    runtime.commit(ASHA)
+    await settle()
+    assert (runtime.subscribers(ASHA), again.seqs) == (1, [1])
+
+
+async def test_a_shard_that_dies_before_its_feed_spoke_loses_no_turn(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    client = await entered(gateway, seq=0)
+    runtime.commit(ASHA)
+    await settle()
+    home = runtime.shard_of(ASHA)
+    runtime.commit(ASHA, fed=False)
+    runtime.restart(home, down=True)
+    await clock.advance(5.0)
+    assert client.code is None
+    runtime.revive(home)
+    await clock.advance(5.0)
+    assert client.seqs == [1, 2], "a quiet user must not wait for the next turn to get the missed one"
+    runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == [1, 2, 3]
+
+
+async def test_a_gateway_behind_the_ring_reads_the_journal(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    for _ in range(30):  # the ring holds 8
+        runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == list(range(1, 31))
+
+
+async def test_a_socket_opened_while_the_shard_is_down_waits_for_it(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    home = runtime.shard_of(ASHA)
+    runtime.restart(home, down=True)
+    client = await entered(gateway)
+    await clock.advance(3.0)
+    assert kinds(client) == ["hello"]
+    runtime.revive(home)
+    await clock.advance(3.0)
+    assert kinds(client) == ["hello", "ready", "snapshot"]
+
+
+async def test_heartbeats_carry_the_head(gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock) -> None:
+    client = await entered(gateway, seq=0)
+    runtime.commit(ASHA)
+    await clock.advance(26.0)
+    assert client.frames[-1] == {"t": "heartbeat", "head": 1}
+
+
+async def test_resume_in_place_sends_again_what_follows(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    for _ in range(4):
+        runtime.commit(ASHA)
+    await settle()
+    await client.say({"t": "resume", "seq": 2})
+    runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == [1, 2, 3, 4, 3, 4, 5]
+    await client.say({"t": "resume", "seq": 99})
+    assert kinds(client)[-2:] == ["reset", "snapshot"]
+
+
+async def test_a_gap_in_the_feed_does_not_undo_a_resume_under_way(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    for _ in range(3):
+        runtime.commit(ASHA)
+    await settle()
+    runtime.head_gate.clear()
+    await client.say({"t": "resume", "seq": 1})
+    runtime.commit(ASHA, fed=False)
+    runtime.commit(ASHA)
+    await settle()
+    runtime.head_gate.set()
+    await settle()
+    assert client.seqs == [1, 2, 3, 2, 3, 4, 5]
+
+
+async def test_ready_is_not_said_before_the_feed_is_subscribed(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    runtime.deaf = True
+    client = await entered(gateway, seq=0)
+    await clock.advance(3.0)
+    runtime.commit(ASHA)
+    assert kinds(client) == ["hello"]
+    runtime.deaf = False
+    await clock.advance(3.0)
+    assert client.of("ready")[0]["head"] == 1
+    assert client.seqs == [1]
+
+
+async def test_what_was_queued_goes_out_before_the_close(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    client.wire.pause()
+    for _ in range(3):
+        runtime.commit(ASHA)
+        await settle()
+    await client.say("garbage")
+    runtime.commit(ASHA)
+    await settle()
+    client.wire.unpause()
+    await settle()
+    assert (client.seqs, client.code) == ([1, 2, 3], 4008)
+
+
+async def test_an_expense_is_answered_and_pushed(gateway: Gateway) -> None:
+    client = await entered(gateway, seq=0)
+    await client.say({"t": "expense", "id": "c1", "data": {"external_id": "T1"}})
+    assert client.of("receipt") == [{"t": "receipt", "id": "c1", "data": {"seq": 1, "external_id": "T1"}}]
+    assert client.seqs == [1]
+
+
+async def test_a_refused_expense_is_answered_with_its_problem(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    await client.say({"t": "expense", "id": "c1", "data": {"amount": 1}})
+    runtime.refuse = lambda _: Problem("conflict", "no jar")
+    await client.say({"t": "expense", "id": "c2", "data": {"external_id": "T2"}})
+    runtime.restart(runtime.shard_of(ASHA), down=True)
+    await client.say({"t": "expense", "id": "c3", "data": {"external_id": "T3"}})
+    assert [(e["id"], e["problem"]["status"]) for e in client.of("error")] == [("c1", 422), ("c2", 409), ("c3", 503)]
+    assert client.code is None
+
+
+async def test_an_expense_outlives_the_socket_that_sent_it(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway, seq=0)
+    client.wire.type({"t": "expense", "id": "c1", "data": {"external_id": "T1"}})
+    client.wire.type(None)
+    await settle()
+    assert client.task.done()
+    assert len(runtime.journal[ASHA]) == 1
+
+
+async def test_a_socket_that_stops_reading_is_closed_and_blocks_nobody(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    slow, brisk = await entered(gateway, seq=0), await entered(gateway, seq=0)
+    slow.wire.pause()
+    for _ in range(LIMITS.queue_frames_max + 2):
+        runtime.commit(ASHA)
+        await settle()
+    assert brisk.seqs == list(range(1, LIMITS.queue_frames_max + 3))
+    slow.wire.unpause()
+    await settle()
+    assert slow.code == 4108
+    again = await entered(gateway, seq=slow.seqs[-1] if slow.seqs else 0)
+    assert (slow.seqs + again.seqs) == brisk.seqs
+
+
+async def test_a_stalled_send_is_closed_without_an_overflow(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    client = await entered(gateway, seq=0)
+    client.wire.pause()
+    runtime.commit(ASHA)
+    await clock.advance(LIMITS.stall_s + 1.0)
+    client.wire.unpause()
+    await settle()
+    assert client.code == 4108
+
+
+async def test_a_replay_keeps_the_pace_of_its_reader(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    for _ in range(500):
+        runtime.commit(ASHA)
+    client = await entered(gateway, seq=500)
+    client.wire.pause()
+    await client.say({"t": "resume", "seq": 0})
+    assert max(after for _, after, _ in runtime.history_calls) <= LIMITS.queue_frames_max
+    client.wire.unpause()
+    await settle(1500)
+    assert client.seqs == list(range(1, 501))
+    assert client.code is None
+
+
+async def test_a_sixth_socket_of_a_user_is_4129(gateway: Gateway) -> None:
+    clients = [await entered(gateway) for _ in range(6)]
+    assert [c.code for c in clients] == [None] * 5 + [4129]
+    assert (await entered(gateway, user="ravi")).code is None
+
+
+async def test_a_full_process_is_4129_before_hello(runtime: MemoryRuntime, clock: ManualClock) -> None:
+    gateway = Gateway(ports(runtime, clock), Limits(sockets_max=1))
+    one, two = await entered(gateway), await entered(gateway, user="ravi")
+    assert (one.code, two.code, two.frames) == (None, 4129, [])
+    await gateway.close()
+
+
+async def test_a_late_auth_is_4001(gateway: Gateway, clock: ManualClock) -> None:
+    client = Client(gateway)
+    await clock.advance(6.0)
+    assert client.code == 4001
+
+
+async def test_a_token_that_ends_closes_the_socket_unless_renewed(gateway: Gateway, clock: ManualClock) -> None:
+    ends, renews = Client(gateway), Client(gateway)
+    await settle()
+    await ends.auth("asha@100")
+    await renews.auth("asha@100")
+    await clock.advance(45.0)
+    assert len(ends.of("expiring")) == 1
+    await renews.auth("asha@100")
+    await clock.advance(60.0)
+    assert (ends.code, renews.code) == (4001, None)
+    assert [r["resumed"] for r in renews.of("ready")] == [False, True]
+
+
+async def test_another_user_on_the_same_socket_is_4003(gateway: Gateway) -> None:
+    client = await entered(gateway)
+    await client.auth("ravi@3600")
+    assert client.code == 4003
+
+
+async def test_an_overview_that_is_refused_closes_the_socket(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    runtime.refuse = lambda _: Problem("forbidden", "erased")
+    assert (await entered(gateway)).code == 4003
+
+
+async def test_moving_tells_every_client_and_takes_no_more(runtime: MemoryRuntime, clock: ManualClock) -> None:
+    gateway = Gateway(ports(runtime, clock), LIMITS)
+    clients = [await entered(gateway, user=user) for user in ("asha", "ravi", "mina")]
+    await gateway.close()
+    late = await entered(gateway)
+    assert [c.code for c in (*clients, late)] == [4200] * 4
+    assert gateway.sockets == 0
