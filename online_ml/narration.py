@@ -21,7 +21,7 @@ _APOSTROPHES = str.maketrans("", "", "'\u2018\u2019\u02bc`")
 _TOKEN = re.compile(r"[^\W_]+(?:[&+][^\W_]+)*[&+]?")
 _REFERENCE = re.compile(r"^(?:\d+|x{3,}\w*|\d*x{3,}\d*|(?=(?:\w*\d){3})\w+)$", re.IGNORECASE)
 _CARD_LINE = re.compile(
-    r"^(?:(?:check|chk|debit|recur(?:ring)?)\s+)+(?:crd|card|debit|db)?\s*(?:purchase|pur(?:\s+rtrn)?|pmt|rtrn)?\s*(?:\d\d/\d\d)?\s*",
+    r"^(?:(?:check|chk|debit|recur(?:ring)?)\s+)+(?:crd|card|db)\s+(?:purchase|pur(?:\s+rtrn)?|pmt|rtrn)?\s*(?:\d\d/\d\d)?\s*",
     re.IGNORECASE,
 )
 _PROCESSOR = re.compile(
