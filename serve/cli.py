@@ -96,7 +96,6 @@ def _token(arguments: argparse.Namespace) -> int:
 
 def _migrate(arguments: argparse.Namespace) -> int:
     from actors.migrate import upgrade
-
     from serve.embedded.postgres import EmbeddedPostgres
     from serve.embedded.run_folder import RunFolder, exclusive
 

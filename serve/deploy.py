@@ -20,8 +20,8 @@ FRAME_BYTES_MAX = 64 * 1024
 ONGOING_MAX = 20_000
 """An open socket counts as an ongoing request for its whole life; Serve's default is 5."""
 
-LIVE_BUILDER = "serve.live.app:build"
-API_BUILDER = "serve.api.app:build"
+LIVE_BUILDER = "serve.composition:live_app"
+API_BUILDER = "serve.composition:api_app"
 
 
 class _FrugalConfig(uvicorn.Config):

@@ -24,4 +24,3 @@ class Services:
     epoch: str
     now: Callable[[], datetime]
     readiness: Callable[[], Awaitable[dict[str, str]]]
-    close: Callable[[], Awaitable[None]]

@@ -4,6 +4,7 @@ Order: preflight, lock, leftovers, Postgres, migrations, Ray, shards, Serve, rea
 Ray is imported only after its environment is set, so it appears in no import at the top here.
 """
 
+import asyncio
 import http.client
 import os
 import signal
@@ -43,9 +44,9 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     migrate: Callable[[str], None] | None = None
     start_shards: Callable[[int, RuntimeConfig], None] | None = None
-    drain: Callable[[], None] | None = None
-    live_builder: str = "serve.live.app:build"
-    api_builder: str = "serve.api.app:build"
+    drain: Callable[[RuntimeConfig], None] | None = None
+    live_builder: str = "serve.composition:live_app"
+    api_builder: str = "serve.composition:api_app"
     ready_path: str = READY_PATH
 
 
@@ -209,7 +210,7 @@ class Instance:
 
     def _drain(self) -> None:
         with _step("shards"):
-            (self.parts.drain or _drain)()
+            (self.parts.drain or _drain)(self.config)
 
     def _start_serve(self) -> None:
         from serve import deploy
@@ -264,15 +265,19 @@ def _migrate(url: str) -> None:
 
 
 def _start_shards(count: int, config: RuntimeConfig) -> None:
-    from actors.ray_host import start_shards
+    from actors import ray_host
+    from serve.composition import host_config
 
-    start_shards(count, config)
+    assert count == config.shards
+    asyncio.run(ray_host.start_shards(host_config(config)))
 
 
-def _drain() -> None:
-    from actors.ray_host import drain
+def _drain(config: RuntimeConfig) -> None:
+    from actors import ray_host
 
-    drain()
+    transport = ray_host.connect(config.namespace, config.shards)
+    asyncio.run(transport.drain())
+    transport.kill()
 
 
 def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[], None] | None = None) -> int:

@@ -1,16 +1,14 @@
 """The alerts of a user, newest first."""
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from engine.alerts import AlertView
+from serve.api.paging import decode_cursor, encode_cursor
 from serve.api.routing import Answer, Call, route
 from serve.api.savings import PageQuery
 
 _ALERTS = msgspec.msgpack.Decoder(AlertView)
-AlertId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{1,64}$")]
 
 
 class AlertPage(Struct, frozen=True):
@@ -20,18 +18,15 @@ class AlertPage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
-class AlertQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
-    """Which page of the alerts."""
-
-    cursor: AlertId | None = None
-
-
 async def listing(call: Call) -> Answer:
     """List the alerts."""
-    wanted: AlertQuery = call.query
-    rows = await call.services.read_model.alerts(call.entity_id, limit=wanted.limit + 1, before=wanted.cursor)
+    wanted: PageQuery = call.query
+    rows = await call.services.read_model.alerts(
+        call.entity_id, limit=wanted.limit + 1, before=decode_cursor(wanted.cursor)
+    )
     shown = [_ALERTS.decode(row.sealed) for row in rows[: wanted.limit]]
-    return Answer(msgspec.json.encode(AlertPage(shown, shown[-1].alert_id if len(rows) > wanted.limit else None)))
+    last = rows[wanted.limit - 1] if len(rows) > wanted.limit else None
+    return Answer(msgspec.json.encode(AlertPage(shown, encode_cursor((last.at, last.row_id)) if last else None)))
 
 
-ROUTES = [route("GET /alerts", listing, tag="insights", query=AlertQuery, answer=AlertPage)]
+ROUTES = [route("GET /alerts", listing, tag="insights", query=PageQuery, answer=AlertPage)]

@@ -8,11 +8,11 @@ import msgspec
 from litestar import Litestar, Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
-from serve.settings import RuntimeConfig, boond_version
 
 from serve.api import accounts, alerts, health, openapi, savings, transactions
 from serve.api.routing import PREFIX, Answer, Route, handlers, of_exception, respond
 from serve.services import Services
+from serve.settings import boond_version
 
 ROUTES: list[Route] = [
     *accounts.ROUTES,
@@ -38,7 +38,7 @@ def _documents() -> list[HTTPRouteHandler]:
     return [document, page]
 
 
-def _refused(request: Request[Any, Any, Any], error: Exception) -> ASGIResponse:
+def _refused(request: Request[Any, Any, Any], error: Exception) -> Any:
     """Answer what no handler saw (unknown path, wrong method ...) with a problem document."""
     request_id = request.headers.get("x-request-id", "")[:128]
     answer: Answer = of_exception(error, request_id)
@@ -63,10 +63,3 @@ def build_app(services_of: Any, sockets: list[Any]) -> Litestar:
         request_max_body_size=None,
         logging_config=None,
     )
-
-
-def build(config: RuntimeConfig) -> Litestar:
-    """Return the application of a replica (`serve.deploy`)."""
-    from serve.composition import api_app
-
-    return api_app(config)

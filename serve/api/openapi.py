@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 import msgspec
+from litestar import HttpMethod
 
 from serve.api.routing import PREFIX, NoQuery, Route
 from serve.problems import MEDIA_TYPE, TITLES
@@ -42,7 +43,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     named = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route, named)
+        paths.setdefault(PREFIX + route.path, {})[route.method.value.lower()] = _operation(route, named)
     paths[f"{PREFIX}/live"] = {"get": _socket("Open the live socket (subprotocol boond.v1)")}
     paths[f"{PREFIX}/expenses/real-time"] = {"get": _socket("The same live socket, at the travel app's path")}
     return {
@@ -107,7 +108,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _header_parameters(route: Route) -> list[dict[str, Any]]:
-    if route.public or route.method == "GET":
+    if route.public or route.method is HttpMethod.GET:
         return []
     words = "Same key and body: the same answer, `Idempotency-Replayed: true`. Another body: 422."
     schema = {"type": "string", "maxLength": 255}

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import HttpMethod, Request
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
@@ -78,7 +78,7 @@ class Call(Struct):
         """Carry out a command under the request's idempotency key, or a fresh one."""
         key = self.idempotency_key or f"fresh-{secrets.token_hex(16)}"
         target = self.route.path.format(**self.path)
-        command_id = f"http:{self.caller.name}:{self.route.method} {target}:{key}"
+        command_id = f"http:{self.caller.name}:{self.route.method.value} {target}:{key}"
         envelope = envelopes.command(self.caller, self.entity_id, command, command_id, self.request_id)
         return answered(await self.services.runtime.submit(envelope), status)
 
@@ -98,7 +98,7 @@ def answered(outcome: Outcome, status: int = 200) -> Answer:
 class Route(Struct, frozen=True, kw_only=True):
     """A line of the table. `path` as in api.md with `{name}` parameters; `query` and `body` are msgspec structs."""
 
-    method: str
+    method: HttpMethod
     path: str
     handler: Callable[[Call], Awaitable[Answer]]
     tag: str
@@ -117,7 +117,7 @@ class Route(Struct, frozen=True, kw_only=True):
 def route(line: str, handler: Callable[[Call], Awaitable[Answer]], **options: Any) -> Route:
     """Return a route from its request line, `POST /jars`; its summary is the handler's docstring."""
     method, path = line.split()
-    return Route(method=method, path=path, handler=handler, **options)
+    return Route(method=HttpMethod(method), path=path, handler=handler, **options)
 
 
 class NoQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +141,7 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
             answer = await _carry_out(route, decoder, request, services(), request_id)
         except Exception as error:
             answer = of_exception(error, request_id)
-        metrics.observe(route.method, route.path, answer.status, time.perf_counter() - began)
+        metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
         return respond(answer, request_id)
 
     path = PREFIX + re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
@@ -151,7 +151,7 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
 
 
 def _name(route: Route) -> str:
-    return f"{route.method} {route.path}"
+    return f"{route.method.value} {route.path}"
 
 
 async def _carry_out(

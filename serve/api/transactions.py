@@ -1,7 +1,5 @@
 """Events in, receipts out; the list of transactions, and the user's word on one."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
@@ -14,6 +12,7 @@ from adapters.wallets import travel_app
 from engine.commands import EditTransaction, Slug, Status, Text
 from engine.views import Receipt, TransactionView
 from serve import envelopes
+from serve.api.paging import decode_cursor, encode_cursor
 from serve.api.routing import Answer, Call, answered, route
 from serve.envelopes import TransactionRequest
 from serve.problems import Trouble, field_trouble, of_decode, of_outcome, of_validation
@@ -37,7 +36,7 @@ class TransactionPatch(Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
 
 class TransactionFilter(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
-    """Which transactions: `from` and `to` (inclusive) are dates or instants of `occurred_at`."""
+    """Which transactions, by `occurred_at`: a date as `to` includes its whole day (UTC), an instant is exclusive."""
 
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
     cursor: str | None = None
@@ -121,7 +120,7 @@ async def sync_expense(call: Call) -> Answer:
 async def listing(call: Call) -> Answer:
     """Return a page of transactions, newest first by `occurred_at`."""
     wanted: TransactionFilter = call.query
-    entity_id, before = call.entity_id, _decode_cursor(wanted.cursor)
+    entity_id, before = call.entity_id, decode_cursor(wanted.cursor)
     items: list[TransactionView] = []
     scanned, more = 0, True
     while more and len(items) <= wanted.limit and scanned < SCAN_MAX:
@@ -139,15 +138,15 @@ async def listing(call: Call) -> Answer:
         items += views if wanted.q is None else [v for v in views if _matches(v, wanted.q)]
         scanned, more = scanned + len(rows), len(rows) == size
         if rows:
-            before = (rows[-1].occurred_at, rows[-1].transaction_id)
+            before = (rows[-1].at, rows[-1].row_id)
     return Answer(_JSON.encode(_page(items, wanted.limit, before if more else None)))
 
 
 def _page(items: Sequence[TransactionView], limit: int, unread: tuple[datetime, str] | None) -> TransactionPage:
     shown = list(items[:limit])
     if len(items) > limit:
-        return TransactionPage(shown, _encode_cursor((shown[-1].occurred_at, shown[-1].transaction_id)))
-    return TransactionPage(shown, _encode_cursor(unread) if unread else None)
+        return TransactionPage(shown, encode_cursor((shown[-1].occurred_at, shown[-1].transaction_id)))
+    return TransactionPage(shown, encode_cursor(unread) if unread else None)
 
 
 def _matches(view: TransactionView, text: str) -> bool:
@@ -156,31 +155,14 @@ def _matches(view: TransactionView, text: str) -> bool:
     return any(wanted in found.casefold() for found in texts if found)
 
 
-def _encode_cursor(position: tuple[datetime, str]) -> str:
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(position)).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        at, transaction_id = msgspec.msgpack.decode(raw, type=tuple[datetime, str])
-    except (binascii.Error, msgspec.DecodeError, ValueError):
-        raise field_trouble("cursor", "is not a cursor of this list; begin without one") from None
-    if at.tzinfo is None or "\x00" in transaction_id:
-        raise field_trouble("cursor", "is not a cursor of this list; begin without one")
-    return at, transaction_id
-
-
 def _instant(text: str | None, field: str, *, end: bool) -> datetime | None:
-    """Return the instant a filter names; a date alone means its first instant in UTC, or, as an end, its last."""
+    """Return the instant a filter names; a date alone is its first instant in UTC, or, as an end, that of the next."""
     if text is None:
         return None
     try:
         if len(text) == len("2026-11-20"):
             day = datetime.combine(date.fromisoformat(text), time(), UTC)
-            return day + timedelta(days=1) - timedelta(microseconds=1) if end else day
+            return day + timedelta(days=1) if end else day
         at = msgspec.convert(text, datetime)
     except (ValueError, OverflowError, msgspec.ValidationError):
         at = None

@@ -12,7 +12,7 @@ from serve.auth.errors import Busy, EmailTaken, InputRefused, WrongCredentials
 from serve.auth.ids import uuid7
 from serve.auth.keys import KeyRing
 from serve.auth.passwords import Passwords
-from serve.auth.sessions import Clock, Pool, Sessions, TokenPair
+from serve.auth.sessions import Clock, Lifetimes, Pool, Sessions, TokenPair
 
 EMAIL_CHARS_MAX = 254
 
@@ -61,10 +61,12 @@ def normalise_email(email: str) -> str:
 class Accounts:
     """Signs people up and in, and hands out their sessions. What hashes or checks a password may raise `Busy`."""
 
-    def __init__(self, pool: Pool, keys: KeyRing, passwords: Passwords, now: Clock) -> None:
+    def __init__(
+        self, pool: Pool, keys: KeyRing, passwords: Passwords, now: Clock, lifetimes: Lifetimes | None = None
+    ) -> None:
         self._pool = pool
         self._passwords = passwords
-        self._sessions = Sessions(pool, keys, now)
+        self._sessions = Sessions(pool, keys, now, lifetimes)
         self._now = now
 
     async def sign_up(

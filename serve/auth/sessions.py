@@ -55,6 +55,13 @@ _FAMILY = "SELECT family_id, used_at IS NOT NULL FROM refresh_tokens WHERE token
 _REVOKE = "UPDATE refresh_tokens SET revoked_at = %(now)s WHERE family_id = %(family_id)s AND revoked_at IS NULL"
 
 
+class Lifetimes(Struct, frozen=True):
+    """How long tokens live, in seconds: access tokens, and refresh tokens that are not used."""
+
+    access_s: int = ACCESS_LIFETIME_S
+    refresh_s: int = int(REFRESH_LIFETIME.total_seconds())
+
+
 class TokenPair(Struct, frozen=True, kw_only=True):
     """What a person holds after signing up, logging in or refreshing. `expires_in`: the access token's, in seconds."""
 
@@ -68,8 +75,9 @@ class TokenPair(Struct, frozen=True, kw_only=True):
 class Sessions:
     """Opens, renews and closes sessions in the table `refresh_tokens`."""
 
-    def __init__(self, pool: Pool, keys: KeyRing, now: Clock) -> None:
+    def __init__(self, pool: Pool, keys: KeyRing, now: Clock, lifetimes: Lifetimes | None = None) -> None:
         self._pool = pool
+        self._lifetimes = lifetimes or Lifetimes()
         self._issuer = Issuer(keys)
         self._successor_key = keys.derive("refresh-successor")
         self._now = now
@@ -119,17 +127,22 @@ class Sessions:
     def _pair(self, row: tuple[str, str, str, Role], refresh_token: str, now: datetime) -> TokenPair:
         family_id, user_id, tenant, role = row
         access_token = self._issuer.issue(
-            user_id, tenant=tenant, role=role, session=family_id, now=now, lifetime_s=ACCESS_LIFETIME_S
+            user_id, tenant=tenant, role=role, session=family_id, now=now, lifetime_s=self._lifetimes.access_s
         )
-        return TokenPair(user_id=user_id, access_token=access_token, refresh_token=refresh_token)
+        return TokenPair(
+            user_id=user_id,
+            access_token=access_token,
+            refresh_token=refresh_token,
+            expires_in=self._lifetimes.access_s,
+        )
 
     def _successor(self, token: str) -> str:
         digest = hmac.digest(self._successor_key, token.encode("utf-8", "surrogatepass"), "sha256")
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
-    @staticmethod
-    def _instants(now: datetime) -> dict[str, Any]:
-        return {"now": now, "expires_at": now + REFRESH_LIFETIME, "grace_from": now - RETRY_GRACE}
+    def _instants(self, now: datetime) -> dict[str, Any]:
+        expires_at = now + timedelta(seconds=self._lifetimes.refresh_s)
+        return {"now": now, "expires_at": expires_at, "grace_from": now - RETRY_GRACE}
 
 
 def _digest(token: str) -> bytes:

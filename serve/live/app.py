@@ -20,7 +20,7 @@ def build_app(ports: Ports, limits: Limits | None = None) -> Litestar:
     gateway = Gateway(ports, limits)
     return Litestar(
         route_handlers=[live_handler(["/", PATH])],
-        state=State({"gateway": gateway}),
+        state=State({"gateway": gateway, "origins": ()}),
         on_shutdown=[gateway.close],
         openapi_config=None,
     )

@@ -11,6 +11,7 @@ from serve.live.gateway import Gateway
 from serve.live.outbound import Disconnected
 from serve.live.protocol import SUBPROTOCOL
 
+FORBIDDEN = 4003
 _REASON_BYTES_MAX = 123
 """RFC 6455, 5.5: a control frame holds 125 bytes, two of which are the code."""
 
@@ -48,11 +49,21 @@ class LitestarWire:
             raise Disconnected from gone
 
 
+def admits(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:
+    """Whether a page of this origin may open a socket: exact matches, or the same host; no browser sends none."""
+    if origin is None or origin in allowed:
+        return True
+    return not allowed and host is not None and origin.partition("://")[2] == host
+
+
 def live_handler(path: str | Sequence[str]) -> WebsocketRouteHandler:
     """Return a handler of the live socket at `path` (or several), for any app whose `state.gateway` is a `Gateway`."""
 
     @websocket(path if isinstance(path, str) else list(path), opt={"exclude_from_auth": True})
     async def live(socket: WebSocket[Any, Any, Any]) -> None:
+        if not admits(socket.headers.get("origin"), socket.headers.get("host"), socket.app.state.origins):
+            await socket.close(FORBIDDEN, "this origin may not open sockets here")
+            return
         offered = socket.scope["subprotocols"]
         await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in offered else None)
         gateway: Gateway = socket.app.state.gateway

@@ -93,8 +93,9 @@ class Boond:
 
     def token(self, user: str, role: str = "user") -> str:
         """Return a token from the `boond token` command."""
-        command = [BOOND, "token", "--data", self.data, "--user", user, "--role", role]
-        return subprocess.check_output(command, text=True).strip().splitlines()[-1]
+        command = [str(BOOND), "token", "--data", str(self.data), "--user", user, "--role", role]
+        printed: str = subprocess.check_output(command, text=True)
+        return printed.strip().splitlines()[-1]
 
     def client(self, token: str | None = None) -> httpx.Client:
         """Return an HTTP client below /api/v1."""

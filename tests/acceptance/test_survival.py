@@ -6,6 +6,8 @@ import signal
 import threading
 from pathlib import Path
 
+from typing_extensions import override
+
 import httpx
 
 from tests.acceptance.boond import Boond, purchase, running, turns_until, until
@@ -21,6 +23,7 @@ class Payer(threading.Thread):
         self.statuses: set[int] = set()
         self.halt = threading.Event()
 
+    @override
     def run(self) -> None:
         """Pay; an event without an answer is sent again, as a wallet does."""
         number = 0

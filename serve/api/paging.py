@@ -1,0 +1,28 @@
+"""Cursors of lists: opaque to a client, the key of the last row seen to us."""
+
+import base64
+import binascii
+from datetime import datetime
+
+import msgspec
+
+from serve.problems import field_trouble
+
+
+def encode_cursor(position: tuple[datetime, str]) -> str:
+    """Return the opaque cursor of a row's key: where it stands in the order, and its id."""
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(position)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+    """Return the key a cursor stands for; refuse one that is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        at, transaction_id = msgspec.msgpack.decode(raw, type=tuple[datetime, str])
+    except (binascii.Error, msgspec.DecodeError, ValueError):
+        raise field_trouble("cursor", "is not a cursor of this list; begin without one") from None
+    if at.tzinfo is None or "\x00" in transaction_id:
+        raise field_trouble("cursor", "is not a cursor of this list; begin without one")
+    return at, transaction_id

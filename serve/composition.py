@@ -1,0 +1,190 @@
+"""The composition root: the one place that knows which implementation stands behind which port."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+from actors.client import Client
+from actors.host import HostConfig
+from actors.read_model import ReadModel
+from actors.transport import TransportLost
+from litestar import Litestar
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from actors import connections, placement, ray_host
+from actors.limits import Limits as ShardLimits
+from actors.messages import Envelope
+from engine.behaviour import Prediction
+from engine.commands import RecordTransaction
+from engine.hosting import UserBehaviour
+from engine.queries import GetOverview
+from online_ml.categoriser import RuleCategoriser
+from serve import envelopes
+from serve.api.app import build_app as build_api
+from serve.auth import keys as signing
+from serve.auth.accounts import Accounts
+from serve.auth.errors import TokenRefused
+from serve.auth.passwords import Passwords
+from serve.auth.principal import Principal
+from serve.auth.sessions import Lifetimes
+from serve.auth.tokens import Verifier
+from serve.live import ports
+from serve.live.gateway import Gateway
+from serve.live.limits import Limits as SocketLimits
+from serve.live.routes import live_handler
+from serve.problems import Trouble, of_decode, of_outcome, of_validation
+from serve.services import Services
+from serve.settings import RuntimeConfig
+
+LIVE_PATH = "/api/v1/live"
+TRAVEL_APP_PATH = "/api/v1/expenses/real-time"
+READ_CONNECTIONS_MAX = 6
+READY_WITHIN_S = 2.0
+
+_CATEGORISER = RuleCategoriser()
+_EXPENSE = msgspec.json.Decoder(envelopes.TransactionRequest)
+
+
+def predict(command: RecordTransaction) -> Prediction:
+    """Ask the categoriser about a transaction."""
+    return _CATEGORISER.predict(
+        merchant=command.merchant,
+        description=command.description,
+        mcc=command.mcc,
+        amount=command.amount,
+        direction=command.direction,
+        kind=command.kind,
+    )
+
+
+BEHAVIOUR = UserBehaviour(predict)
+"""What a shard hosts; named by import path in `HostConfig`, so that nothing is pickled by value."""
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def host_config(config: RuntimeConfig) -> HostConfig:
+    """Return what the shards of this instance are told."""
+    limits = ShardLimits(
+        snapshot_every=config.snapshot_every, idle_s=config.passivate_after_s, entities_max=config.entities_max
+    )
+    return HostConfig(
+        postgres_url=config.postgres_url,
+        namespace=config.namespace,
+        shards=config.shards,
+        behaviour="serve.composition:BEHAVIOUR",
+        limits=limits,
+    )
+
+
+@asynccontextmanager
+async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]:
+    """Connect this process to the journal and the shards; everything is closed at the end."""
+    keys = signing.load_or_create(Path(config.data) / "keys")
+    passwords = Passwords()
+    transport = ray_host.connect(config.namespace, config.shards)
+    async with connections.pool(config.postgres_url, "boond-reads", size_max=READ_CONNECTIONS_MAX) as pool:
+        lifetimes = Lifetimes(access_s=config.access_token_s, refresh_s=config.refresh_token_s)
+        try:
+            yield Services(
+                runtime=Client(transport, config.shards, BEHAVIOUR, pool),
+                read_model=ReadModel(pool),
+                accounts=Accounts(pool, keys, passwords, utc_now, lifetimes),
+                verifier=Verifier(keys),
+                keys=keys,
+                epoch=await placement.stream_id(config.postgres_url),
+                now=utc_now,
+                readiness=lambda: _readiness(pool, transport),
+            )
+        finally:
+            passwords.close()
+
+
+async def _readiness(pool: AsyncConnectionPool[Any], transport: ray_host.RayTransport) -> dict[str, str]:
+    return {"postgres": await _postgres_state(pool), "shards": await _shards_state(transport)}
+
+
+async def _postgres_state(pool: AsyncConnectionPool[Any]) -> str:
+    try:
+        async with pool.connection(timeout=READY_WITHIN_S) as connection:
+            await connection.execute("SELECT 1")
+    except (psycopg.Error, PoolTimeout) as error:
+        return f"not reached: {type(error).__name__}"
+    return "ready"
+
+
+async def _shards_state(transport: ray_host.RayTransport) -> str:
+    try:
+        await asyncio.wait_for(transport.stats(), READY_WITHIN_S)
+    except (TransportLost, TimeoutError) as error:
+        return f"not answering: {error or type(error).__name__}"
+    return "ready"
+
+
+def _ports(services: Services) -> ports.Ports:
+    def verify(token: str) -> Principal:
+        try:
+            return services.verifier.verify(token, services.now())
+        except TokenRefused as error:
+            raise ports.TokenRefused(error.detail) from None
+
+    def overview(principal: Any) -> Envelope:
+        return envelopes.query(principal, principal.entity_id, GetOverview())
+
+    return ports.Ports(
+        runtime=services.runtime,
+        verify=verify,
+        overview=overview,
+        expense=_expense,
+        problem=lambda outcome: of_outcome(outcome).document(),
+        epoch=services.epoch,
+    )
+
+
+def _expense(principal: Any, body: bytes) -> Envelope:
+    """Decode an `expense` frame exactly as `POST /transactions` decodes its body."""
+    try:
+        request = _EXPENSE.decode(body)
+        return envelopes.transaction(principal, request, request.user_id, "")
+    except msgspec.ValidationError as error:
+        raise ports.ExpenseRefused(of_validation(error).document()) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ports.ExpenseRefused(of_decode(msgspec.DecodeError(str(error))).document()) from None
+    except Trouble as trouble:
+        raise ports.ExpenseRefused(trouble.document()) from None
+
+
+@asynccontextmanager
+async def _with_gateway(app: Litestar, config: RuntimeConfig) -> AsyncGenerator[Services, None]:
+    async with open_services(config) as services:
+        gateway = Gateway(_ports(services), SocketLimits(heartbeat_s=config.heartbeat_s))
+        app.state.gateway, app.state.origins = gateway, config.origins
+        try:
+            yield services
+        finally:
+            await gateway.close()
+
+
+def live_app(config: RuntimeConfig) -> Litestar:
+    """Return the application that holds sockets and nothing else: a REST redeploy never touches it."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
+        async with _with_gateway(app, config):
+            yield
+
+    # Serve strips its prefix from the path the application sees.
+    return Litestar([live_handler(["/", LIVE_PATH])], lifespan=[lifespan], openapi_config=None, logging_config=None)
+
+
+def api_app(config: RuntimeConfig) -> Litestar:
+    """Return the REST application, which also answers the travel app's socket."""
+    return build_api(lambda app: _with_gateway(app, config), [live_handler(TRAVEL_APP_PATH)])
