@@ -125,7 +125,7 @@ async def _shards_state(transport: ray_host.RayTransport) -> str:
     try:
         await asyncio.wait_for(transport.stats(), READY_WITHIN_S)
     except (TransportLost, TimeoutError) as error:
-        return f"not answering: {error or type(error).__name__}"
+        return f"not answering: {type(error).__name__}"
     return "ready"
 
 

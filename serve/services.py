@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actors.read_model import ReadModel
-
 from actors.runtime import Runtime
 from serve.auth.accounts import Accounts
 from serve.auth.keys import KeyRing

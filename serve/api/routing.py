@@ -146,7 +146,7 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
 
     path = PREFIX + re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
     return HTTPRouteHandler(
-        path, http_method=[route.method], status_code=route.status, include_in_schema=False, name=_name(route)
+        path, http_method=[route.method], status_code=200, include_in_schema=False, name=_name(route)
     )(serve)
 
 

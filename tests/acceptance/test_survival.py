@@ -6,9 +6,8 @@ import signal
 import threading
 from pathlib import Path
 
-from typing_extensions import override
-
 import httpx
+from typing_extensions import override
 
 from tests.acceptance.boond import Boond, purchase, running, turns_until, until
 
