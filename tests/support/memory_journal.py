@@ -77,7 +77,7 @@ class MemoryJournal:
         for turn in turns:
             row = turn.row
             head = len(self.store.rows.get(row.entity_id, ()))
-            keys = {(row.entity_id, row.seq), (row.entity_id, row.command_id)}
+            keys: set[tuple[str, int] | tuple[str, str]] = {(row.entity_id, row.seq), (row.entity_id, row.command_id)}
             if row.seq <= head or (row.entity_id, row.command_id) in self.store.commands or keys & taken:
                 raise Conflict(f"{row.entity_id} already has seq {row.seq} or {row.command_id}")
             taken |= keys

@@ -1,0 +1,103 @@
+"""What `serve` calls: implements `actors.runtime.Runtime` over a transport and the journal."""
+
+from asyncio import gather
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from msgspec import DecodeError, msgpack
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from actors import postgres
+from actors.feed import stored_frame
+from actors.lane import Lane, LaneLimits
+from actors.messages import Envelope, Frame, Outcome, Pull, Pulled
+from actors.runtime import Unavailable
+from actors.slots import shard_of
+from actors.transport import Transport, TransportLost
+from engine.behaviour import Behaviour
+
+_PULLED = msgpack.Decoder(Pulled)
+
+
+class Client:
+    """`Runtime` for one process. `pool` is open, and of `actors.connections.pool`."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        shards: int,
+        behaviour: Behaviour,
+        pool: AsyncConnectionPool[Any],
+        limits: LaneLimits | None = None,
+    ) -> None:
+        self._transport = transport
+        self._shards = shards
+        self._behaviour = behaviour
+        self._pool = pool
+        self._lanes = [Lane(shard, transport, limits or LaneLimits()) for shard in range(shards)]
+
+    async def submit(self, envelope: Envelope) -> Outcome:
+        """See `Runtime.submit`. Raises `Unavailable` at once when the queue is full, else after the deadline."""
+        lane = self._lane(envelope.entity_id)
+        if not lane.room_for(1):
+            raise Unavailable(f"{lane.waiting} commands wait for this shard")
+        outcome = await lane.send(envelope)
+        if outcome.status == "unavailable":
+            raise Unavailable(outcome.problem.detail if outcome.problem else "not carried out in time")
+        return outcome
+
+    async def submit_many(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
+        """See `Runtime.submit_many`. What could not be carried out in time has the outcome `unavailable`.
+
+        Raises `Unavailable`, and carries out nothing, when a queue has no room for its part.
+        """
+        parts: dict[int, int] = {}
+        for envelope in envelopes:
+            shard = self.shard_of(envelope.entity_id)
+            parts[shard] = parts.get(shard, 0) + 1
+        for shard, part in parts.items():
+            if not self._lanes[shard].room_for(part):
+                raise Unavailable(f"{self._lanes[shard].waiting} commands wait for a shard of this batch")
+        return list(await gather(*[self._lane(envelope.entity_id).send(envelope) for envelope in envelopes]))
+
+    async def history(self, entity_id: str, after: int, limit: int) -> list[Frame]:
+        """See `Runtime.history`. Raises `Unavailable`."""
+        try:
+            async with self._pool.connection() as connection:
+                found = await postgres.histories(connection, [(entity_id, after)], limit)
+        except (psycopg.Error, PoolTimeout) as error:
+            raise Unavailable(f"the journal cannot be read: {error}") from error
+        return [stored_frame(self._behaviour, entity_id, turn) for turn in found.get(entity_id, ())]
+
+    async def head(self, entity_id: str) -> int:
+        """See `Runtime.head`. Raises `Unavailable`."""
+        try:
+            async with self._pool.connection() as connection:
+                return (await postgres.heads(connection, [entity_id]))[entity_id]
+        except (psycopg.Error, PoolTimeout) as error:
+            raise Unavailable(f"the journal cannot be read: {error}") from error
+
+    async def pull(self, shard: int, request: Pull) -> Pulled:
+        """See `Runtime.pull`. Raises `Unavailable`: pull again with the same set."""
+        try:
+            return _PULLED.decode(await self._transport.pull(shard, msgpack.encode(request)))
+        except (TransportLost, DecodeError) as error:
+            raise Unavailable(f"shard {shard} does not answer: {error}") from error
+
+    def shard_of(self, entity_id: str) -> int:
+        """See `Runtime.shard_of`."""
+        return shard_of(entity_id, self._shards)
+
+    @property
+    def shards(self) -> int:
+        """See `Runtime.shards`."""
+        return self._shards
+
+    def _lane(self, entity_id: str) -> Lane:
+        return self._lanes[self.shard_of(entity_id)]
+
+    async def close(self) -> None:
+        """End what is in flight. The pool is its giver's to close."""
+        for lane in self._lanes:
+            await lane.close()

@@ -1,0 +1,73 @@
+"""What a process that hosts a shard is told, and the shard it makes of it. Nothing here knows how messages arrive."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from msgspec import Struct, field
+
+from actors.ids import Uuid7
+from actors.limits import Limits
+from actors.postgres import PostgresJournal
+from actors.shard import EntityShard
+
+DEFAULT_BEHAVIOUR = "engine.user:BEHAVIOUR"
+
+
+class VersionMismatch(Exception):
+    """A shard runs another release of boond than the host that started it."""
+
+
+class HostConfig(Struct, frozen=True):
+    """Configuration of the shards of an instance, the same for all of them.
+
+    `behaviour` is an import path `module:attribute`, so that nothing is pickled by value.
+    """
+
+    postgres_url: str
+    namespace: str
+    shards: int
+    behaviour: str = DEFAULT_BEHAVIOUR
+    limits: Limits = field(default_factory=Limits)
+    release: str = field(default_factory=lambda: release())
+
+
+def release() -> str:
+    """Return the version of boond that is installed here; "source" when it runs from a checkout."""
+    try:
+        return version("boond")
+    except PackageNotFoundError:
+        return "source"
+
+
+def load_behaviour(path: str) -> Any:
+    """Return what `module:attribute` names. Raises `ImportError` or `AttributeError`."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def utc_now() -> datetime:
+    """Return the time of the host."""
+    return datetime.now(UTC)
+
+
+def make_shard(config: HostConfig, shard: int, on_fenced: Callable[[], None]) -> EntityShard:
+    """Return a shard on Postgres that is not started yet. Raises `VersionMismatch`."""
+    if config.release != release():
+        raise VersionMismatch(f"the host runs boond {config.release}, this node {release()}: install the same release")
+    return EntityShard(
+        load_behaviour(config.behaviour),
+        PostgresJournal(config.postgres_url, f"boond-shard-{shard}"),
+        shard=shard,
+        shards=config.shards,
+        owner=f"{config.namespace}/shard-{shard}/{os.getpid()}/{secrets.token_hex(8)}",
+        now=utc_now,
+        new_id=Uuid7(lambda: time.time_ns() // 1_000_000, secrets.randbits),
+        on_fenced=on_fenced,
+        limits=config.limits,
+    )

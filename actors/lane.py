@@ -1,0 +1,204 @@
+"""A client's way to one shard: commands of concurrent requests, coalesced into few calls.
+
+A call has at most 200 commands and about 90 KB each way: beyond 100 KB Ray goes through its object store. The commands
+of an entity are never in two calls in flight, since async actors keep no order; while one is tried again the later
+ones wait.
+"""
+
+import logging
+import random
+from asyncio import AbstractEventLoop, CancelledError, Future, Task, get_running_loop, timeout
+from collections import defaultdict, deque
+
+from msgspec import Struct, msgpack
+
+from actors.messages import Envelope, Outcome, Problem
+from actors.transport import Transport, TransportLost
+
+_log = logging.getLogger(__name__)
+
+_ENCODER = msgpack.Encoder()
+_OUTCOMES = msgpack.Decoder(list[Outcome])
+_FRAMING = 120
+"""Bytes of an envelope or an outcome around its body, generously."""
+
+
+class LaneLimits(Struct, frozen=True):
+    """Limits of a lane. Times in seconds."""
+
+    call_commands_max: int = 200
+    call_bytes_max: int = 90_000
+    calls_max: int = 2
+    """Calls in flight."""
+    waiting_max: int = 20_000
+    call_s_max: float = 8.0
+    """A call that takes longer counts as lost; less than the deadline, so that it is tried again."""
+    deadline_s: float = 15.0
+    back_off_s_min: float = 0.05
+    back_off_s_max: float = 1.0
+
+
+class Entry:
+    """One envelope on its way."""
+
+    __slots__ = ("deadline", "envelope", "future", "size", "tries")
+
+    def __init__(self, envelope: Envelope, future: "Future[Outcome]", deadline: float) -> None:
+        self.envelope = envelope
+        self.future = future
+        self.deadline = deadline
+        self.size = len(memoryview(envelope.body)) + len(envelope.entity_id) + _FRAMING
+        if envelope.opening is not None:
+            self.size += len(memoryview(envelope.opening))
+        self.tries = 0
+
+
+class Lane:
+    """The queue to one shard and the calls in flight."""
+
+    def __init__(self, shard: int, transport: Transport, limits: LaneLimits) -> None:
+        self._shard = shard
+        self._transport = transport
+        self._limits = limits
+        self._queue: deque[Entry] = deque()
+        self._behind: defaultdict[str, deque[Entry]] = defaultdict(deque)
+        """Entries of entities that are in a call, or between two tries of one."""
+        self._engaged: set[str] = set()
+        self._calls: set[Task[None]] = set()
+        self._scheduled = False
+        self._count = 0
+        self._reply_bytes = {True: 400.0, False: 1_500.0}
+        """How large answers to commands (True) and queries (False) have been lately."""
+
+    @property
+    def waiting(self) -> int:
+        """How many envelopes have no outcome yet."""
+        return self._count
+
+    def room_for(self, envelopes: int) -> bool:
+        """Say whether the bounded queue takes so many more."""
+        return self._count + envelopes <= self._limits.waiting_max
+
+    def send(self, envelope: Envelope) -> "Future[Outcome]":
+        """Queue an envelope; its future holds an outcome, `unavailable` included once the deadline is over."""
+        loop = get_running_loop()
+        future: Future[Outcome] = loop.create_future()
+        self._count += 1
+        self._queue.append(Entry(envelope, future, loop.time() + self._limits.deadline_s))
+        self._schedule(loop)
+        return future
+
+    def _schedule(self, loop: AbstractEventLoop) -> None:
+        """Send at the end of this turn of the loop, when all that came with it is queued."""
+        if not self._scheduled and len(self._calls) < self._limits.calls_max:
+            self._scheduled = True
+            loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._scheduled = False
+        while len(self._calls) < self._limits.calls_max:
+            entries = self._take()
+            if not entries:
+                return
+            task = get_running_loop().create_task(self._call(entries))
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+
+    def _take(self) -> list[Entry]:
+        """Take the next call: what is first in line and not held up by an earlier command of its entity."""
+        entries: list[Entry] = []
+        taken: set[str] = set()
+        request = reply = 0.0
+        limits = self._limits
+        while self._queue and len(entries) < limits.call_commands_max:
+            entry = self._queue[0]
+            entity_id = entry.envelope.entity_id
+            if self._is_over(entry):
+                self._queue.popleft()
+                continue
+            if entity_id in self._engaged and entity_id not in taken:
+                self._behind[entity_id].append(self._queue.popleft())
+                continue
+            request += entry.size
+            reply += self._reply_bytes[entry.envelope.command_id is not None]
+            if entries and max(request, reply) > limits.call_bytes_max:
+                break
+            entries.append(self._queue.popleft())
+            taken.add(entity_id)
+            self._engaged.add(entity_id)
+        return entries
+
+    def _is_over(self, entry: Entry) -> bool:
+        """Say whether nobody waits for an entry any more, or it has waited too long to be sent."""
+        if entry.future.done() or get_running_loop().time() > entry.deadline:
+            self._fail(entry, f"shard {self._shard} had no room for it in time")
+            return True
+        return False
+
+    async def _call(self, entries: list[Entry]) -> None:
+        try:
+            async with timeout(self._limits.call_s_max):
+                blob = await self._transport.submit(self._shard, _ENCODER.encode([e.envelope for e in entries]))
+            self._settle(entries, _OUTCOMES.decode(blob))
+        except CancelledError:
+            for entry in entries:
+                self._fail(entry, "the client is closed")
+            raise
+        except Exception as error:
+            if not isinstance(error, TransportLost | TimeoutError):
+                _log.exception("a call to shard %d failed", self._shard)
+            detail = str(error) or f"shard {self._shard} did not answer in time"
+            self._settle(entries, [Outcome("unavailable", problem=Problem("unavailable", detail))] * len(entries))
+
+    def _settle(self, entries: list[Entry], outcomes: list[Outcome]) -> None:
+        again: defaultdict[str, list[Entry]] = defaultdict(list)
+        loop = get_running_loop()
+        for entry, outcome in zip(entries, outcomes, strict=True):
+            if outcome.status == "unavailable" and loop.time() < entry.deadline and not entry.future.done():
+                again[entry.envelope.entity_id].append(entry)
+            else:
+                self._finish(entry, outcome)
+        for entity_id in {entry.envelope.entity_id for entry in entries} - set(again):
+            self._release(entity_id, [])
+        for entity_id, retries in again.items():
+            loop.call_later(self._back_off(retries[0]), self._retry, entity_id, retries)
+        loop.call_soon(self._pump)
+
+    def _finish(self, entry: Entry, outcome: Outcome) -> None:
+        self._count -= 1
+        if outcome.body is not None:
+            kind = entry.envelope.command_id is not None
+            size = len(memoryview(outcome.body)) + _FRAMING
+            before = self._reply_bytes[kind]
+            self._reply_bytes[kind] = max(size, before) if size > 2 * before else before * 0.95 + size * 0.05
+        if not entry.future.done():
+            entry.future.set_result(outcome)
+
+    def _fail(self, entry: Entry, reason: str) -> None:
+        self._finish(entry, Outcome("unavailable", problem=Problem("unavailable", reason)))
+
+    def _back_off(self, entry: Entry) -> float:
+        """Return a jittered pause in seconds that doubles with each try."""
+        entry.tries += 1
+        longest = min(self._limits.back_off_s_min * 2**entry.tries, self._limits.back_off_s_max)
+        return random.uniform(self._limits.back_off_s_min, longest)
+
+    def _retry(self, entity_id: str, entries: list[Entry]) -> None:
+        self._release(entity_id, entries)
+        self._schedule(get_running_loop())
+
+    def _release(self, entity_id: str, first: list[Entry]) -> None:
+        """Put an entity's entries back in line: those to be tried again first, then those that waited behind."""
+        self._engaged.discard(entity_id)
+        behind = self._behind.pop(entity_id, ())
+        self._queue.extendleft(reversed([*first, *behind]))
+
+    async def close(self) -> None:
+        """End the calls in flight; what still waits becomes `unavailable`."""
+        for task in list(self._calls):
+            task.cancel()
+        waiting = [*self._queue, *(entry for behind in self._behind.values() for entry in behind)]
+        self._queue.clear()
+        self._behind.clear()
+        for entry in waiting:
+            self._fail(entry, "the client is closed")

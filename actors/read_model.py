@@ -1,0 +1,82 @@
+"""Lists that REST reads straight from the read models: committed rows, newest first, a page at a time.
+
+`before` is the key of the last row of the page before: keyset paging, so a page costs the same wherever it is.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from psycopg_pool import AsyncConnectionPool
+
+from actors import sql
+from actors.slots import slot_of
+
+ALERTS_LIMIT = 50
+
+
+class SealedRow(Struct, frozen=True):
+    """A row of a list: `at` and `row_id` are its key, `sealed` the whole record as the domain encoded it."""
+
+    row_id: str
+    at: datetime
+    seq: int
+    sealed: bytes
+
+
+class ReadModel:
+    """Reads for one entity at a time. Raises `psycopg.Error` and `psycopg_pool.PoolTimeout`."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
+        """`pool` is open, and of `actors.connections.pool`."""
+        self._pool = pool
+
+    async def transactions(
+        self,
+        entity_id: str,
+        *,
+        limit: int,
+        before: tuple[datetime, str] | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        category: str | None = None,
+        status: str | None = None,
+    ) -> list[SealedRow]:
+        """Return transactions by when they occurred, newest first; `from_` is inclusive, `to` exclusive."""
+        return await self._rows(
+            sql.TRANSACTIONS_PAGE,
+            slot=slot_of(entity_id),
+            entity_id=entity_id,
+            before_at=before[0] if before else None,
+            before_id=before[1] if before else None,
+            from_=from_,
+            to=to,
+            category=category,
+            status=status,
+            limit=limit,
+        )
+
+    async def transaction(self, entity_id: str, transaction_id: str) -> SealedRow | None:
+        """Return one transaction of an entity, None when it has no such."""
+        rows = await self._rows(
+            sql.TRANSACTION, slot=slot_of(entity_id), entity_id=entity_id, transaction_id=transaction_id
+        )
+        return rows[0] if rows else None
+
+    async def alerts(
+        self, entity_id: str, *, limit: int = ALERTS_LIMIT, before: tuple[datetime, str] | None = None
+    ) -> list[SealedRow]:
+        """Return alerts, newest first."""
+        return await self._rows(
+            sql.ALERTS_PAGE,
+            slot=slot_of(entity_id),
+            entity_id=entity_id,
+            before_at=before[0] if before else None,
+            before_id=before[1] if before else None,
+            limit=limit,
+        )
+
+    async def _rows(self, query: str, **parameters: Any) -> list[SealedRow]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.cursor(binary=True).execute(query, parameters)
+            return [SealedRow(*row) for row in await cursor.fetchall()]

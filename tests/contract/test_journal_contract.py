@@ -1,0 +1,216 @@
+"""What every journal must do: held against the in-memory double and real Postgres alike."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from actors.chain import genesis, link
+from actors.journal import (
+    Conflict,
+    DataRejected,
+    Fenced,
+    Journal,
+    JournalRow,
+    Question,
+    Snapshot,
+    TurnWrite,
+)
+from actors.postgres import PostgresJournal
+from actors.slots import slot_of
+from engine.behaviour import AlertRow, OutboxRow, Rows, TimerRow, TransactionRow
+from tests.support.memory_journal import MemoryJournal, MemoryStore
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+OpenJournal = Callable[[], Journal]
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def open_journal(request: pytest.FixtureRequest) -> AsyncIterator[OpenJournal]:
+    """A way to open journals on one store, as several incarnations do."""
+    opened: list[Journal] = []
+    store = MemoryStore()
+    url = request.getfixturevalue("database_url") if request.param == "postgres" else ""
+
+    def open_one() -> Journal:
+        journal: Journal = PostgresJournal(url) if url else MemoryJournal(store)
+        opened.append(journal)
+        return journal
+
+    yield open_one
+    for journal in opened:
+        await journal.close()
+
+
+@pytest.fixture
+async def journal(open_journal: OpenJournal) -> Journal:
+    return open_journal()
+
+
+def turn(entity_id: str, seq: int, command_id: str | None = None, rows: Rows | None = None) -> TurnWrite:
+    """Return a turn; its chain does not matter to the journal."""
+    command = command_id or f"tx:{seq}"
+    body = b"body-%d" % seq
+    row = JournalRow(
+        slot_of(entity_id), entity_id, seq, command, b"hash-%d" % seq, AT, body, link(b"", seq, command, body), b"meta"
+    )
+    return TurnWrite(row, rows or Rows())
+
+
+def transaction(transaction_id: str, sealed: bytes, **changes: Any) -> TransactionRow:
+    """Return a row of the read model."""
+    fields: dict[str, Any] = {
+        "transaction_id": transaction_id,
+        "origin": "user",
+        "source": "test",
+        "external_id": transaction_id,
+        "status": "settled",
+        "kind": "purchase",
+        "direction": "debit",
+        "amount": 9_007_199_254_740_991,
+        "currency": "INR",
+        "category": "food",
+        "occurred_at": AT,
+        "recorded_at": AT,
+        "sealed": sealed,
+    }
+    return TransactionRow(**{**fields, **changes})
+
+
+def snapshot(entity_id: str, seq: int, schema: str = "s1", body: bytes = b"state") -> Snapshot:
+    """Return a snapshot."""
+    return Snapshot(slot_of(entity_id), entity_id, seq, genesis(entity_id), schema, AT, body)
+
+
+async def test_turns_are_read_back_as_they_were_written(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    written = [turn("u", 1), turn("v", 1), turn("u", 2)]
+    await journal.commit(0, term, written)
+    reading = await journal.read(Question("s1", ["u", "v", "nobody"]))
+    assert [stored.seq for stored in reading.tails["u"]] == [1, 2]
+    first, row = reading.tails["v"][0], written[1].row
+    assert (first.command_id, first.at, first.body, first.chain) == (row.command_id, row.at, row.body, row.chain)
+    assert "nobody" not in reading.tails
+    assert reading.snapshots == {}
+
+
+async def test_facts_are_command_ids_and_transactions(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    await journal.commit(0, term, [turn("u", 1, "tx:a", Rows([transaction("t1", b"sealed")]))])
+    reading = await journal.read(Question("s1", [], [("u", "tx:a"), ("v", "tx:a"), ("u", "tx:b")], [("u", "t1"), ("v", "t1")]))
+    assert set(reading.commands) == {("u", "tx:a")}
+    known = reading.commands["u", "tx:a"]
+    assert (known.seq, known.input_hash, known.at, known.body) == (1, b"hash-1", AT, b"body-1")
+    assert reading.transactions == {("u", "t1"): b"sealed"}
+
+
+async def test_the_last_of_several_versions_of_a_transaction_in_one_batch_wins(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    versions = [turn("u", n, rows=Rows([transaction("t1", b"v%d" % n)])) for n in (1, 2)]
+    await journal.commit(0, term, versions)
+    await journal.commit(0, term, [turn("u", 3, rows=Rows([transaction("t1", b"v3"), transaction("t2", b"w3")]))])
+    reading = await journal.read(Question("s1", [], [], [("u", "t1"), ("u", "t2")]))
+    assert reading.transactions == {("u", "t1"): b"v3", ("u", "t2"): b"w3"}
+
+
+async def test_every_leg_of_the_commit_is_taken(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    rows = Rows(
+        [transaction("t1", b"x")],
+        [AlertRow("a1", 1, "large", None, AT, b"x")],
+        [TimerRow("ring", AT, b"x"), TimerRow("gone", AT, None)],
+        [OutboxRow("o1", "log", b"x")],
+    )
+    await journal.commit(0, term, [turn("u", 1, rows=rows), turn("u", 2, rows=Rows(timers=[TimerRow("ring", AT, None)]))])
+    assert await journal.heads(["u"]) == {"u": 2}
+
+
+async def test_a_taken_seq_or_command_id_is_a_conflict_and_nothing_is_written(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    await journal.commit(0, term, [turn("u", 1)])
+    for taken in (turn("u", 1, "tx:other"), turn("u", 2, "tx:1")):
+        with pytest.raises(Conflict):
+            await journal.commit(0, term, [turn("v", 1), taken])
+    assert await journal.heads(["u", "v"]) == {"u": 1, "v": 0}
+
+
+async def test_what_the_storage_refuses_is_named_and_nothing_is_written(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    for bad in (turn("u", 1, "tx:\0"), turn("u", 1, rows=Rows([transaction("\0", b"")]))):
+        with pytest.raises(DataRejected):
+            await journal.commit(0, term, [turn("v", 1), bad])
+    with pytest.raises(DataRejected):
+        await journal.read(Question("s1", [], [("u", "tx:\0")]))
+    await journal.commit(0, term, [turn("v", 1)])
+    assert await journal.heads(["u", "v"]) == {"u": 0, "v": 1}
+
+
+async def test_a_stale_term_commits_nothing(open_journal: OpenJournal) -> None:
+    old, new = open_journal(), open_journal()
+    stale = await old.claim(0, 1, "old")
+    await old.commit(0, stale, [turn("u", 1)])
+    term = await new.claim(0, 1, "new")
+    assert term == stale + 1
+    with pytest.raises(Fenced):
+        await _persist(lambda: old.commit(0, stale, [turn("u", 2)]), old, stale)
+    await new.commit(0, term, [turn("u", 2, "tx:new")])
+    assert (await new.histories([("u", 1)], 9))["u"][0].command_id == "tx:new"
+
+
+async def test_shards_do_not_fence_each_other(open_journal: OpenJournal) -> None:
+    one, two = open_journal(), open_journal()
+    first, second = await one.claim(0, 2, "one"), await two.claim(1, 2, "two")
+    await one.commit(0, first, [turn("u", 1)])
+    await two.commit(1, second, [turn("v", 1)])
+    assert await one.heads(["u", "v"]) == {"u": 1, "v": 1}
+
+
+async def test_resuming_keeps_the_term_and_a_stale_one_cannot_resume(open_journal: OpenJournal) -> None:
+    old, new = open_journal(), open_journal()
+    stale = await old.claim(0, 1, "old")
+    await old.resume(0, stale)
+    await old.commit(0, stale, [turn("u", 1)])
+    term = await new.claim(0, 1, "new")
+    with pytest.raises(Fenced):
+        await _persist(lambda: old.resume(0, stale), old, stale)
+    await new.commit(0, term, [turn("u", 2)])
+
+
+async def test_a_snapshot_shortens_the_tail(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    await journal.commit(0, term, [turn("u", n) for n in (1, 2, 3)])
+    await journal.save_snapshots([snapshot("u", 2)])
+    reading = await journal.read(Question("s1", ["u"]))
+    assert reading.snapshots["u"] == snapshot("u", 2)
+    assert [stored.seq for stored in reading.tails["u"]] == [3]
+
+
+async def test_a_snapshot_of_another_schema_is_ignored_and_an_older_one_not_kept(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    await journal.commit(0, term, [turn("u", n) for n in (1, 2, 3)])
+    await journal.save_snapshots([snapshot("u", 3)])
+    await journal.save_snapshots([snapshot("u", 2, body=b"older")])
+    assert (await journal.read(Question("s1", ["u"]))).snapshots["u"].seq == 3
+    assert len((await journal.read(Question("s2", ["u"]))).tails["u"]) == 3
+    await journal.save_snapshots([snapshot("u", 2, "s2")])
+    assert (await journal.read(Question("s2", ["u"]))).snapshots["u"].seq == 2
+
+
+async def test_history_is_bounded_and_in_order(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    await journal.commit(0, term, [turn("u", n) for n in range(1, 8)] + [turn("v", 1)])
+    found = await journal.histories([("u", 2), ("v", 0), ("nobody", 0)], 3)
+    assert {entity: [stored.seq for stored in turns] for entity, turns in found.items()} == {"u": [3, 4, 5], "v": [1]}
+    assert await journal.heads(["u", "nobody"]) == {"u": 7, "nobody": 0}
+
+
+async def _persist(statement: Callable[[], Awaitable[None]], journal: Journal, term: int) -> None:
+    """Do as a shard does: a take-over ends the old backend, so the first word may be that the connection is lost."""
+    from actors.journal import JournalDown
+
+    try:
+        await statement()
+    except JournalDown:
+        await journal.resume(0, term)
+        await statement()
