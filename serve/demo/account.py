@@ -1,6 +1,8 @@
 """One demo user on the REST side: sign up or log in, make ready, send events. Speaks only the public API."""
 
 import asyncio
+import math
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +23,7 @@ class Account:
     def __init__(self, client: httpx.AsyncClient, person: Person, run_id: str) -> None:
         self.person = person
         self.token = ""
+        self._renew_at = math.inf
         self._client = client
         self._run_id = run_id
 
@@ -34,8 +37,19 @@ class Account:
             answer = await self._send("POST", "/login", json=who)
             if answer.status_code != httpx.codes.OK:
                 raise DemoError(f"{self.person.email}: sign-up refused ({refusal}), log-in too ({_words(answer)})")
-        self.token = answer.json()["access_token"]
+        self._take(answer.json())
         return is_new
+
+    async def fresh_token(self) -> str:
+        """Return a token with at least half its life left, logging in again when it has less."""
+        if time.monotonic() > self._renew_at:
+            who = {"email": self.person.email, "password": PASSWORD}
+            self._take((await self._call("POST", "/login", json=who)).json())
+        return self.token
+
+    def _take(self, tokens: Mapping[str, Any]) -> None:
+        self.token = tokens["access_token"]
+        self._renew_at = time.monotonic() + tokens["expires_in"] / 2
 
     async def make_ready(self, planned: Mapping[str, int]) -> None:
         """Round to ten rupees, have the jars, and budgets that `planned` spending (paise by category) will pass.
@@ -55,6 +69,7 @@ class Account:
 
     async def post(self, body: Mapping[str, Any]) -> httpx.Response:
         """Send one event; waits and sends again while the server says it is busy."""
+        await self.fresh_token()
         return await self._send("POST", "/transactions", json=body)
 
     async def _make_jar(self, wish: JarWish) -> None:

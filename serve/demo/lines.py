@@ -33,17 +33,16 @@ def percentile(values: Sequence[float], share: float) -> float:
 def spend_line(
     who: str, receipt: Mapping[str, Any], jars: Mapping[str, tuple[str, int]], push_ms: float | None, symbol: str = "₹"
 ) -> str:
-    """Return the line of one receipt. `jars` are name and balance by id after it; `push_ms` None: no push came."""
+    """Return the line of one receipt. `jars`: name and balance by id after it; `push_ms` None: no push came."""
     sign = "+" if receipt["transaction"]["direction"] == "credit" else ""
     category = f"{receipt['category']} {receipt['confidence']:.0%}"
     skipped = receipt.get("skipped_reason")
     saved = f"({skipped})" if skipped else money(receipt["saved_amount"], symbol)
     pushed = "no push" if push_ms is None else f"{push_ms:.1f} ms"
     alerts = "; ".join(alert["message"] for alert in receipt["alerts"])
-    return (
-        f"{who:<6}{sign + money(receipt['amount'], symbol):>12}  {category:<19}{money(receipt['rounded_to'], symbol):>12}"
-        f"{saved:>16}  {_jars(receipt, jars, symbol):<31}{_budget_left(receipt, symbol):<25}{pushed:>9}  {alerts}"
-    ).rstrip()
+    amounts = f"{sign + money(receipt['amount'], symbol):>12}  {category:<19}{money(receipt['rounded_to'], symbol):>12}"
+    after = f"{_jars(receipt, jars, symbol):<31}{_budget_left(receipt, symbol):<25}"
+    return f"{who:<6}{amounts}{saved:>16}  {after}{pushed:>9}  {alerts}".rstrip()
 
 
 def _jars(receipt: Mapping[str, Any], jars: Mapping[str, tuple[str, int]], symbol: str) -> str:

@@ -1,7 +1,7 @@
 """Who lives in the demo: fixed e-mails, so that a second run logs in again, and the jars they save into.
 
-The password is public. These accounts hold the demo's events and nothing else; they are signed up through the public API
-like anyone's.
+The password is public. These accounts hold the demo's events and nothing else; they are signed up through the
+public API like anyone's.
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import pathlib
 import secrets
 import sys
@@ -55,7 +56,7 @@ class Player:
         self._jars: dict[str, tuple[str, int]] = {}
         self._bodies: dict[str, dict[str, Any]] = {}
         self._awaited: dict[str, asyncio.Future[float]] = {}
-        self._socket = LiveSocket(live_url, self._token, self._on_snapshot, self._on_turn, use_proxy=use_proxy)
+        self._socket = LiveSocket(live_url, account.fresh_token, self._on_snapshot, self._on_turn, use_proxy=use_proxy)
 
     async def play(self, events: Sequence[DemoEvent], pace_s: float, advance: Any) -> None:
         """Send all events; `advance()` is called after each."""
@@ -65,9 +66,6 @@ class Player:
                 advance()
                 await asyncio.sleep(pace_s)
         self._summary.reconnects += self._socket.reconnects
-
-    async def _token(self) -> str:
-        return self.account.token
 
     def _on_snapshot(self, overview: Mapping[str, Any]) -> None:
         jars = overview["jars"]
@@ -182,6 +180,7 @@ def main(
     A run has an id of its own, so that it adds to what earlier runs left in the same data folder; `seed` None takes one
     from that id. With `data` the figures are also written to `demo-last-run.json` in that folder.
     """
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     run_id = secrets.token_hex(4)
     crowd = people(users)
     chosen = zlib.crc32(run_id.encode()) if seed is None else seed

@@ -32,8 +32,8 @@ SPENDING: dict[str, Spending] = {
     "cash": Spending(12, 1000.0, 0.7),
 }
 """Notes: weights are counts and medians as measured, except: food takes the upper quartile, as the narrations are of
-chains and the notes of tea stalls; log spreads above 1.2 (up to 1.7) are cut to 1.2; entertainment, fuel, travel and cash
-are too rare in the notes to measure, and are our choice."""
+chains and the notes of tea stalls; log spreads (1.0 to 1.7) are cut to 1.2, that of food to 0.9; entertainment, fuel,
+travel and cash are too rare in the notes to measure, and are our choice."""
 
 HOUR_WEIGHTS = (8, 0, 1, 0, 6, 6, 20, 39, 49, 85, 63, 78, 46, 50, 35, 25, 39, 42, 60, 78, 99, 87, 49, 34)
 """Notes with a clock time (715): spends by hour of day, per mille."""

@@ -1,7 +1,7 @@
 """Wallet events of several people, from a seed: same seed, run and people, same events.
 
-Each person lives through simulated days; the stream is theirs merged by simulated time. `run_id` makes the ids unique, so
-a later run adds to what the server already knows. Amounts are in paise.
+Each person lives through simulated days; the stream is theirs merged by simulated time. `run_id` makes the ids unique,
+so a later run adds to what the server already knows. Amounts are in paise.
 """
 
 import math

@@ -65,7 +65,13 @@ def timed(rows: list[dict[str, str]], categoriser: RuleCategoriser) -> None:
         for merchant in merchants:
             categoriser.predict(merchant=merchant, mcc="5812", amount=19725, direction="debit", kind="purchase")
     warm = (time.perf_counter() - started) / (20 * len(merchants)) * 1e6
-    print(f"\nus a prediction: cold {cold:.1f} over {len(texts)} texts, warm {warm:.2f}")
+    narrations = [f"UPI/DR/{10**11 + n}/{merchants[n % 50].upper()}/HDFC/q{n}00000@ybl/UPI" for n in range(20_000)]
+    started = time.perf_counter()
+    for narration in narrations:
+        categoriser.predict(description=narration)
+    fresh = (time.perf_counter() - started) / len(narrations) * 1e6
+    print(f"\nus a prediction: cold {cold:.1f} over {len(texts)} texts, warm merchant {warm:.2f},")
+    print(f"  narration of a known merchant with a new reference {fresh:.2f}")
 
 
 def main() -> None:

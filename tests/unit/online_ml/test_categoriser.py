@@ -56,6 +56,17 @@ def test_below_the_threshold_it_is_uncategorised() -> None:
     assert careful.predict(merchant="Blue Pizza").category == "food"
 
 
+@given(st.from_regex(r"\A[0-9]{6,14}\Z"), st.from_regex(r"\A[0-9]{6,14}\Z"))
+def test_a_merchants_next_payment_reads_as_the_last(one: str, other: str) -> None:
+    fresh = RuleCategoriser()
+    readings = {
+        rules.predict(description=f"UPI/DR/{reference}/LAKESIDE PHARMACY/HDFC/q{reference}@ybl/UPI")
+        for rules in (RULES, fresh)
+        for reference in (one, other)
+    }
+    assert {(said.category, said.merchant_name) for said in readings} == {("health", "Lakeside Pharmacy")}
+
+
 def test_nothing_known_is_uncategorised_without_confidence() -> None:
     said = RULES.predict()
     assert (said.category, said.confidence, said.by, said.merchant_name) == (UNCATEGORISED, 0.0, "none", None)
