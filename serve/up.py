@@ -190,9 +190,11 @@ class Instance:
             server.stop(0.0)
 
     def _start_ray(self) -> None:
-        binary = haproxy.find_binary(os.environ)
-        os.environ.update(ray_environment(self.run))
-        os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))
+        # A cluster of another's has its own token and its own front door, set where it was started.
+        if not self.settings.ray_address:
+            binary = haproxy.find_binary(os.environ)
+            os.environ.update(ray_environment(self.run))
+            os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))
         self.ray = RayNode(self.run, self.config.namespace, self.settings.ray_address)
         self._stops.callback(self._stop_ray, self.ray)
         self.ray.start()
@@ -293,7 +295,7 @@ def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[], 
     except Hastened:
         say("stopping at once")
     except BaseException:
-        instance.failed = True
+        instance.failed = instance.ray is not None
         raise
     finally:
         instance.stop()
