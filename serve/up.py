@@ -143,6 +143,10 @@ class Instance:
             if self.ray and (name := self.ray.dead()):
                 raise PartDied(f"Ray's {name} ended by itself; its logs are in {self.run.ray}/session_latest/logs")
 
+    def before_stopping(self, act: Callable[[], None]) -> None:
+        """Have `act` called first of all when stopping."""
+        self._stops.callback(act)
+
     def stop(self) -> None:
         """Stop what was started, last first. Acknowledged turns are committed already; those in flight are drained."""
         with _step("the rest"):
@@ -277,9 +281,12 @@ def _drain() -> None:
     drain()
 
 
-def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[], None] | None = None) -> int:
+def up(
+    settings: Settings, parts: Parts | None = None, when_ready: Callable[[], Callable[[], None]] | None = None
+) -> int:
     """Run until a signal; returns the exit code. Prints `ready URL` alone on a line when requests are answered.
 
+    `when_ready` is called then; what it returns is called before anything is stopped.
     Raises what a start can fail with (Unfit, AlreadyRunning, PostgresFailed, WrongCluster, PartDied), all stopped.
     """
     instance = Instance(settings, parts or Parts())
@@ -290,7 +297,7 @@ def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[], 
             sys.stdout.write(f"ready {settings.url}\n")
             sys.stdout.flush()
             if when_ready:
-                when_ready()
+                instance.before_stopping(when_ready())
             instance.watch()
     except Hastened:
         say("stopping at once")
