@@ -7,7 +7,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from msgspec import DecodeError, Raw, msgpack
+from msgspec import DecodeError, msgpack
 
 from actors import codec
 from actors.committer import Committer
@@ -111,7 +111,7 @@ class Decider:
         if activation.lifecycle is not Lifecycle.ACTIVE:
             self._residents.retire(activation)
 
-    def _open(self, activation: Activation, envelope: Envelope, defaults: Raw) -> None:
+    def _open(self, activation: Activation, envelope: Envelope, defaults: bytes) -> None:
         """Run the command that must come first, if it has not yet, as a turn of its own."""
         encoded = bytes(defaults)
         opening = self._behaviour.opening(activation.state, self._defaults(encoded))
@@ -122,7 +122,7 @@ class Decider:
 
     def _query(self, item: Item, activation: Activation) -> Outcome:
         answer = self._behaviour.query(activation.state, item.command, self._now(), activation.seq)
-        return Outcome("read", activation.seq, Raw(answer))
+        return Outcome("read", activation.seq, answer)
 
     def _command(self, item: Item, activation: Activation, reading: Reading, command_id: str) -> Outcome:
         key = (activation.entity_id, command_id)
@@ -131,10 +131,10 @@ class Decider:
             if twin.input_hash != item.input_hash:
                 return _KEY_REUSED
             answer = self._behaviour.answer(twin.turn, duplicate=True)
-            return Outcome("replayed", twin.turn.seq, Raw(answer))
+            return Outcome("replayed", twin.turn.seq, answer)
         facts = self._facts(activation.entity_id, item, reading) if item.needs else _NO_FACTS
         turn, answer = self._turn(activation, item.command, command_id, item.input_hash, item.envelope.meta, facts)
-        return Outcome("done", turn.seq, Raw(answer))
+        return Outcome("done", turn.seq, answer)
 
     def _known(self, activation: Activation, known: KnownCommand | None) -> Twin | None:
         """Return the turn of a command that the journal already holds."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from msgspec import Raw, Struct, field
+from msgspec import Struct, field
 
 from actors import codec
 from actors.journal import Journal, StoredTurn
@@ -225,7 +225,7 @@ def turn_frame(behaviour: Behaviour, turn: Turn) -> Frame:
     except Exception:
         _log.exception("cannot tell turn %d of %s", turn.seq, turn.entity_id)
         events = b"[]"
-    return Frame(turn.entity_id, turn.seq, rfc3339(turn.at), Raw(events))
+    return Frame(turn.entity_id, turn.seq, rfc3339(turn.at), events)
 
 
 def stored_frame(behaviour: Behaviour, entity_id: str, stored: StoredTurn) -> Frame:

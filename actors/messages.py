@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from engine.behaviour import FieldError
 
@@ -23,9 +23,9 @@ class Envelope(Struct, frozen=True, array_like=True):
 
     entity_id: str
     command_id: str | None
-    body: Raw
+    body: bytes
     meta: Meta
-    opening: Raw | None = None
+    opening: bytes | None = None
     kind: str = "user"
 
 
@@ -47,7 +47,7 @@ class Outcome(Struct, frozen=True, array_like=True):
 
     status: Literal["done", "replayed", "read", "refused", "unavailable"]
     seq: int = 0
-    body: Raw | None = None
+    body: bytes | None = None
     problem: Problem | None = None
 
 
@@ -57,7 +57,7 @@ class Frame(Struct, frozen=True, array_like=True):
     entity_id: str
     seq: int
     at: str
-    events: Raw
+    events: bytes
 
 
 class Pull(Struct, frozen=True, array_like=True):

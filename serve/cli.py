@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from serve import settings
@@ -53,26 +53,24 @@ def _run(arguments: argparse.Namespace) -> int:
     from serve.up import up
 
     chosen = _settings(arguments)
-    demos: list[subprocess.Popen[bytes]] = []
 
-    def play() -> None:
+    def play() -> Callable[[], None]:
         command = [sys.executable, "-m", "serve.cli", "demo", "--url", chosen.url, "--data", str(chosen.data_folder)]
-        demos.append(subprocess.Popen(command))
+        demo = subprocess.Popen(command)
+        return lambda: _end(demo)
 
+    return up(chosen, when_ready=play)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Interrupt a child that still runs, as Ctrl-C does, and wait for it; kill one that does not care."""
     try:
-        return up(chosen, when_ready=play)
-    finally:
-        for demo in demos:
-            if demo.poll() is None:
-                demo.send_signal(signal.SIGINT)
-                _wait(demo)
-
-
-def _wait(child: subprocess.Popen[bytes]) -> None:
-    try:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
         child.wait(5)
     except subprocess.TimeoutExpired:
         child.kill()
+        child.wait()
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -9,16 +9,16 @@ from typing import Any
 
 import msgspec
 import psycopg
-from actors.client import Client
-from actors.host import HostConfig
-from actors.read_model import ReadModel
-from actors.transport import TransportLost
 from litestar import Litestar
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from actors import connections, placement, ray_host
+from actors.client import Client
+from actors.host import HostConfig
 from actors.limits import Limits as ShardLimits
 from actors.messages import Envelope
+from actors.read_model import ReadModel
+from actors.transport import TransportLost
 from engine.behaviour import Prediction
 from engine.commands import RecordTransaction
 from engine.hosting import UserBehaviour

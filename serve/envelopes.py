@@ -1,7 +1,7 @@
 """From a principal and a decoded request to an envelope for a shard: command ids, origin, provenance, opening."""
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from actors.messages import Envelope, Meta
 from engine.commands import Command, OpenUser, RecordTransaction, TransactionFields
@@ -13,7 +13,7 @@ TENANT_DEFAULTS = OpenUser()
 """How a user nobody signed up is opened: rupees, Kolkata, auto-saving off until it or the user turns it on."""
 
 _ENCODER = msgspec.msgpack.Encoder()
-_OPENING = Raw(_ENCODER.encode(TENANT_DEFAULTS))
+_OPENING = _ENCODER.encode(TENANT_DEFAULTS)
 _FIELDS = TransactionFields.__struct_fields__
 
 
@@ -63,7 +63,7 @@ def transaction(
     return Envelope(
         entity_id=subject(principal, user_id, field=user_field),
         command_id=transaction_id_of(command),
-        body=Raw(_ENCODER.encode(command)),
+        body=_ENCODER.encode(command),
         meta=Meta(principal.name, principal.origin, request_id),
         opening=_OPENING,
     )
@@ -74,7 +74,7 @@ def command(principal: Principal, entity_id: str, wanted: Command, command_id: s
     return Envelope(
         entity_id=entity_id,
         command_id=command_id,
-        body=Raw(_ENCODER.encode(wanted)),
+        body=_ENCODER.encode(wanted),
         meta=Meta(principal.name, principal.origin, request_id),
         opening=_OPENING,
     )
@@ -82,11 +82,11 @@ def command(principal: Principal, entity_id: str, wanted: Command, command_id: s
 
 def query(principal: Principal, entity_id: str, wanted: Query, opening: Struct = TENANT_DEFAULTS) -> Envelope:
     """Return the envelope of a read; it opens an unknown user first, as `opening` says."""
-    raw = _OPENING if opening is TENANT_DEFAULTS else Raw(_ENCODER.encode(opening))
+    raw = _OPENING if opening is TENANT_DEFAULTS else _ENCODER.encode(opening)
     return Envelope(
         entity_id=entity_id,
         command_id=None,
-        body=Raw(_ENCODER.encode(wanted)),
+        body=_ENCODER.encode(wanted),
         meta=Meta(principal.name, principal.origin),
         opening=raw,
     )

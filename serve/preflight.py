@@ -121,10 +121,17 @@ def _memory() -> Finding:
     return Finding("memory", f"{available} MiB available", mend, fatal=False)
 
 
+def _cluster(settings: Settings) -> list[Finding]:
+    if not settings.ray_address:
+        return []
+    mend = "" if settings.postgres_url else "set BOOND_POSTGRES_URL: other nodes cannot reach the embedded PostgreSQL"
+    return [Finding("cluster", settings.ray_address, mend, fatal=False)]
+
+
 def examine(settings: Settings) -> list[Finding]:
     """Return every finding, well or not."""
     machine = [_python(), *_wheels(settings), *_data(settings), _run_folder(settings), _memory()]
-    return [*machine, *_front_door(settings), _port(settings)]
+    return [*machine, *_cluster(settings), *_front_door(settings), _port(settings)]
 
 
 def insist(settings: Settings, *, port_too: bool = True) -> list[Finding]:

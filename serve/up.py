@@ -144,6 +144,10 @@ class Instance:
             if self.ray and (name := self.ray.dead()):
                 raise PartDied(f"Ray's {name} ended by itself; its logs are in {self.run.ray}/session_latest/logs")
 
+    def before_stopping(self, act: Callable[[], None]) -> None:
+        """Have `act` called first of all when stopping."""
+        self._stops.callback(act)
+
     def stop(self) -> None:
         """Stop what was started, last first. Acknowledged turns are committed already; those in flight are drained."""
         with _step("the rest"):
@@ -191,9 +195,11 @@ class Instance:
             server.stop(0.0)
 
     def _start_ray(self) -> None:
-        binary = haproxy.find_binary(os.environ)
-        os.environ.update(ray_environment(self.run))
-        os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))
+        # A cluster of another's has its own token and its own front door, set where it was started.
+        if not self.settings.ray_address:
+            binary = haproxy.find_binary(os.environ)
+            os.environ.update(ray_environment(self.run))
+            os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))
         self.ray = RayNode(self.run, self.config.namespace, self.settings.ray_address)
         self._stops.callback(self._stop_ray, self.ray)
         self.ray.start()
@@ -280,9 +286,12 @@ def _drain(config: RuntimeConfig) -> None:
     transport.kill()
 
 
-def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[], None] | None = None) -> int:
+def up(
+    settings: Settings, parts: Parts | None = None, when_ready: Callable[[], Callable[[], None]] | None = None
+) -> int:
     """Run until a signal; returns the exit code. Prints `ready URL` alone on a line when requests are answered.
 
+    `when_ready` is called then; what it returns is called before anything is stopped.
     Raises what a start can fail with (Unfit, AlreadyRunning, PostgresFailed, WrongCluster, PartDied), all stopped.
     """
     instance = Instance(settings, parts or Parts())
@@ -293,12 +302,12 @@ def up(settings: Settings, parts: Parts | None = None, when_ready: Callable[[], 
             sys.stdout.write(f"ready {settings.url}\n")
             sys.stdout.flush()
             if when_ready:
-                when_ready()
+                instance.before_stopping(when_ready())
             instance.watch()
     except Hastened:
         say("stopping at once")
     except BaseException:
-        instance.failed = True
+        instance.failed = instance.ray is not None
         raise
     finally:
         instance.stop()

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, get
+from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from serve.api import accounts, alerts, health, openapi, savings, transactions
-from serve.api.routing import PREFIX, Answer, Route, handlers, of_exception, respond
+from serve.api.routing import PREFIX, Route, handlers, of_exception
 from serve.services import Services
 from serve.settings import boond_version
 
@@ -38,11 +38,10 @@ def _documents() -> list[HTTPRouteHandler]:
     return [document, page]
 
 
-def _refused(request: Request[Any, Any, Any], error: Exception) -> Any:
+def _refused(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer what no handler saw (unknown path, wrong method ...) with a problem document."""
-    request_id = request.headers.get("x-request-id", "")[:128]
-    answer: Answer = of_exception(error, request_id)
-    return respond(answer, request_id if request_id.isprintable() else "")
+    answer = of_exception(error, request.headers.get("x-request-id", "")[:128])
+    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.media_type)
 
 
 def build_app(services_of: Any, sockets: list[Any]) -> Litestar:

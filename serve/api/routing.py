@@ -142,7 +142,7 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
         except Exception as error:
             answer = of_exception(error, request_id)
         metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
-        return respond(answer, request_id)
+        return respond(answer)
 
     path = PREFIX + re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
     return HTTPRouteHandler(
@@ -251,11 +251,11 @@ def of_exception(error: Exception, request_id: str) -> Answer:
     return Answer(trouble.encode(), trouble.status, trouble.headers, MEDIA_TYPE)
 
 
-def respond(answer: Answer, request_id: str) -> ASGIResponse:
-    """Return the ASGI response of an answer; nothing of ours is cached on the way."""
+def respond(answer: Answer) -> ASGIResponse:
+    """Return the ASGI response of an answer; nothing of ours is cached on the way. Serve adds `x-request-id`."""
     return ASGIResponse(
         body=answer.body,
         status_code=answer.status,
         media_type=answer.media_type,
-        headers={"x-request-id": request_id, "cache-control": "no-store", **answer.headers},
+        headers={"cache-control": "no-store", **answer.headers},
     )

@@ -229,6 +229,9 @@ class EmbeddedPostgres:
     def _launch(self) -> None:
         if self.log.exists() and self.log.stat().st_size > 10 * 2**20:
             self.log.replace(self.log.with_suffix(".log.1"))
+        if self._child:
+            # Of an earlier start, dead by now: let it go from the process table.
+            self._child.poll()
         # Nothing of ours runs, but Postgres takes a zombie, or whoever has the recorded id now, for a running server.
         for stale in self.sockets.glob(".s.PGSQL.*"):
             stale.unlink()

@@ -1,9 +1,7 @@
 """Accounts and refresh families on a real Postgres."""
 
 import asyncio
-import os
 import time
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 from serve.auth.accounts import Accounts, normalise_email
@@ -28,36 +25,8 @@ from serve.auth.passwords import Passwords
 from serve.auth.sessions import REFRESH_LIFETIME, RETRY_GRACE, Pool, TokenPair
 from serve.auth.tokens import Verifier
 
-SERVER = os.environ.get("BOOND_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5599/postgres")
 PASSWORD = "correct horse battery 9!"
 PAST_GRACE = RETRY_GRACE + timedelta(milliseconds=1)
-
-TABLES = """
-CREATE TABLE accounts (
-    user_id text PRIMARY KEY, tenant text NOT NULL, email text NOT NULL, password_hash text NOT NULL,
-    name text NOT NULL, phone text, currency text NOT NULL, time_zone text NOT NULL, created_at timestamptz NOT NULL,
-    UNIQUE (tenant, email));
-CREATE TABLE refresh_tokens (
-    token_hash bytea PRIMARY KEY, family_id text NOT NULL, user_id text NOT NULL, tenant text NOT NULL,
-    role text NOT NULL, issued_at timestamptz NOT NULL, expires_at timestamptz NOT NULL, used_at timestamptz,
-    successor bytea, revoked_at timestamptz);
-CREATE INDEX ON refresh_tokens (family_id);
-"""
-
-
-@pytest.fixture
-def accounts_database_url() -> Iterator[str]:
-    """A scratch database with the two tables of the migration."""
-    name = f"auth_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(SERVER, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"'.encode())
-        url = make_conninfo(SERVER, dbname=name)
-        try:
-            with psycopg.connect(url, autocommit=True) as database:
-                database.execute(TABLES.encode())
-            yield url
-        finally:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 class Clock:
@@ -84,10 +53,10 @@ def keys(tmp_path: Path) -> KeyRing:
 
 
 @pytest.fixture(params=[False, True], ids=["transactions", "autocommit"])
-async def pool(request: pytest.FixtureRequest, accounts_database_url: str) -> AsyncIterator[Pool]:
+async def pool(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Pool]:
     """Either mode of connection, so that the composition root may choose."""
     kwargs = {"autocommit": request.param}
-    async with AsyncConnectionPool(accounts_database_url, min_size=1, max_size=8, kwargs=kwargs, open=False) as opened:
+    async with AsyncConnectionPool(database_url, min_size=1, max_size=8, kwargs=kwargs, open=False) as opened:
         yield opened
 
 
@@ -285,9 +254,9 @@ async def test_a_spent_token_has_no_grace_once_its_successor_was_spent(
 
 
 async def test_parallel_refreshes_of_one_token_leave_one_line(
-    accounts: Accounts, signed_up: TokenPair, pool: Pool, accounts_database_url: str
+    accounts: Accounts, signed_up: TokenPair, pool: Pool, database_url: str
 ) -> None:
-    async with await psycopg.AsyncConnection.connect(accounts_database_url) as holder:
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
         await holder.execute("SELECT 1 FROM refresh_tokens FOR UPDATE")
         twins = [asyncio.ensure_future(accounts.refresh(signed_up.refresh_token)) for _ in range(6)]
         await until_waiting(pool, 6)
@@ -299,11 +268,11 @@ async def test_parallel_refreshes_of_one_token_leave_one_line(
 
 
 async def test_a_rotation_in_flight_does_not_escape_a_revocation(
-    accounts: Accounts, signed_up: TokenPair, pool: Pool, accounts_database_url: str, clock: Clock
+    accounts: Accounts, signed_up: TokenPair, pool: Pool, database_url: str, clock: Clock
 ) -> None:
     await accounts.refresh(signed_up.refresh_token)
     clock.advance(PAST_GRACE)
-    async with await psycopg.AsyncConnection.connect(accounts_database_url) as rotation:
+    async with await psycopg.AsyncConnection.connect(database_url) as rotation:
         await rotation.execute(
             """WITH spent AS (UPDATE refresh_tokens SET used_at = %(now)s WHERE used_at IS NULL RETURNING *)
                INSERT INTO refresh_tokens (token_hash, family_id, user_id, tenant, role, issued_at, expires_at)

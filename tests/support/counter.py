@@ -156,7 +156,7 @@ class Counter:
             case TakenBack():
                 state.balance -= event.amount
 
-    def query(self, state: State, query: Any, at: datetime, seq: int) -> bytes:
+    def query(self, state: State, query: Any, at: datetime, seq: int) -> bytes:  # noqa: ARG002 - of the port
         if state.currency is None:
             raise Refused("not_found", "not open")
         return json.encode({"balance": state.balance, "turns": state.turns, "seq": seq})
@@ -225,13 +225,13 @@ def _row(event: Paid | TakenBack, at: datetime, amount: int, *, taken_back: bool
 
 
 BEHAVIOUR = Counter()
-DEFAULTS = Raw(msgpack.encode(Open()))
+DEFAULTS = msgpack.encode(Open())
 META = Meta("tester")
 
 
 def command(entity_id: str, command_id: str, what: Any, *, opening: bool = True) -> Envelope:
     """Return the envelope of a command."""
-    return Envelope(entity_id, command_id, Raw(msgpack.encode(what)), META, DEFAULTS if opening else None)
+    return Envelope(entity_id, command_id, msgpack.encode(what), META, DEFAULTS if opening else None)
 
 
 def pay(entity_id: str, transaction_id: str, amount: int = 100, note: str = "") -> Envelope:
@@ -241,7 +241,7 @@ def pay(entity_id: str, transaction_id: str, amount: int = 100, note: str = "") 
 
 def balance(entity_id: str, *, opening: bool = True) -> Envelope:
     """Return the envelope of a query."""
-    return Envelope(entity_id, None, Raw(msgpack.encode(Balance())), META, DEFAULTS if opening else None)
+    return Envelope(entity_id, None, msgpack.encode(Balance()), META, DEFAULTS if opening else None)
 
 
 def utc_now() -> datetime:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from actors.messages import Envelope, Meta, Outcome
 from actors.runtime import Runtime
@@ -114,12 +113,12 @@ def ports(runtime: Runtime, clock: Clock) -> Ports:
         return Person(user, clock.now() + float(seconds), role or "user")
 
     def overview(principal: Principal) -> Envelope:
-        return Envelope(principal.entity_id, None, Raw(b"\xc0"), Meta(principal.user_id))
+        return Envelope(principal.entity_id, None, b"\xc0", Meta(principal.user_id))
 
     def expense(principal: Principal, data: bytes) -> Envelope:
         try:
             body = msgspec.json.decode(data, type=dict[str, Any])
-            return Envelope(principal.entity_id, str(body["external_id"]), Raw(b"\xc0"), Meta(principal.user_id))
+            return Envelope(principal.entity_id, str(body["external_id"]), b"\xc0", Meta(principal.user_id))
         except (msgspec.MsgspecError, KeyError) as error:
             raise ExpenseRefused(problem(422, "Invalid", f"external_id: {error}")) from error
 

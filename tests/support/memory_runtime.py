@@ -10,8 +10,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from msgspec import Raw
-
 from actors.messages import Envelope, Frame, Outcome, Problem, Pull, Pulled
 from actors.runtime import Unavailable
 from tests.support.manual_clock import ManualClock
@@ -70,7 +68,7 @@ class MemoryRuntime:
         turns = self.journal.setdefault(entity_id, [])
         seq = len(turns) + 1
         events = [{"type": "transaction_recorded", "data": {"n": seq}}]
-        frame = Frame(entity_id, seq, "2026-11-20T10:00:00+05:30", Raw(json.dumps(events).encode()))
+        frame = Frame(entity_id, seq, "2026-11-20T10:00:00+05:30", json.dumps(events).encode())
         turns.append(frame)
         shard = self._shards[self.shard_of(entity_id)]
         if fed and any(entity_id in users for users in shard.subscribed.values()):
@@ -103,12 +101,12 @@ class MemoryRuntime:
         if envelope.command_id is not None:
             frame = self.commit(envelope.entity_id)
             return Outcome(
-                "done", frame.seq, Raw(json.dumps({"seq": frame.seq, "external_id": envelope.command_id}).encode())
+                "done", frame.seq, json.dumps({"seq": frame.seq, "external_id": envelope.command_id}).encode()
             )
         if not self.journal.get(envelope.entity_id):
             self.commit(envelope.entity_id)
         seq = len(self.journal[envelope.entity_id])
-        return Outcome("read", seq, Raw(json.dumps({"seq": seq, "jars": []}).encode()))
+        return Outcome("read", seq, json.dumps({"seq": seq, "jars": []}).encode())
 
     async def submit_many(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         return [await self.submit(envelope) for envelope in envelopes]

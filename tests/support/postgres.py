@@ -1,21 +1,39 @@
-"""The Postgres that tests use: real, and empty databases of it made by copying a migrated one."""
+"""The Postgres that tests use: yours at `BOOND_TEST_POSTGRES_URL`, else an embedded one for the session.
 
+Databases are copies of a migrated one: empty, and cheap.
+"""
+
+import atexit
+import functools
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
+from serve.embedded.postgres import EmbeddedPostgres
 
+
+@functools.cache
 def server_url() -> str:
-    """Return the URL of a server whose role may create databases (BOOND_TEST_POSTGRES_URL)."""
-    url = os.environ.get("BOOND_TEST_POSTGRES_URL")
-    if not url:
-        raise RuntimeError("set BOOND_TEST_POSTGRES_URL to a Postgres in which tests may create databases")
-    return url
+    """Return the address of a server on which the caller may make and drop databases. It ends with this process."""
+    if given := os.environ.get("BOOND_TEST_POSTGRES_URL"):
+        return given
+    folder = Path(tempfile.mkdtemp(prefix="boond-test-"))
+    if os.geteuid() == 0:
+        # Its socket must be reached by the user Postgres runs as.
+        folder.chmod(0o711)
+    parameters = {"max_connections": "200", "shared_buffers": "64MB"}
+    server = EmbeddedPostgres(folder / "data", folder / "pg", parameters=parameters)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.stop)
+    return server.start()
 
 
 def database_of(url: str, name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from msgspec import Raw, json, structs
+from msgspec import json, structs
 
 from actors.journal import Conflict, Fenced, JournalDown
 from actors.limits import Limits
@@ -135,7 +135,7 @@ async def test_what_cannot_be_decoded_is_invalid() -> None:
     async with running_shard(MemoryJournal()) as shard:
         good = pay("u", "t1")
         for raw in (b"\xc1", b"\x81\xa4type\xa6no-one", bytes(balance("u").body)):
-            assert code(await one(shard, structs.replace(good, body=Raw(raw)))) == "invalid"
+            assert code(await one(shard, structs.replace(good, body=raw))) == "invalid"
 
 
 async def test_facts_are_read_from_the_store_and_from_uncommitted_turns() -> None:
@@ -185,7 +185,7 @@ async def test_no_reply_and_no_read_leaves_before_the_commit_it_rests_on() -> No
         refused = asyncio.create_task(one(shard, command("u", "x", TakeBack("none"))))
         other = await one(shard, balance("v"))
         assert (other.status, body(other)["balance"]) == ("read", 100)
-        assert not (paid.done() or read.done() or refused.done())
+        assert [future.done() for future in (paid, read, refused)] == [False, False, False]
         journal.gate.set()
         assert body(await read)["balance"] == 200
         assert ((await paid).status, code(await refused)) == ("done", "not_found")

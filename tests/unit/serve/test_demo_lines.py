@@ -43,9 +43,7 @@ def test_money_is_grouped_as_in_india(paise: int, text: str) -> None:
 
 def test_a_spend_line_tells_the_whole_story() -> None:
     line = spend_line("asha", receipt(), {"j1": ("Goa trip", 15275)}, 4.06)
-    assert line.split() == (
-        "asha ₹197.25 food 95% ₹200.00 ₹2.75 Goa trip ₹152.75 food ₹802.75 4.1 ms".split()  # noqa: SIM905
-    )
+    assert line.split() == ("asha ₹197.25 food 95% ₹200.00 ₹2.75 Goa trip ₹152.75 food ₹802.75 4.1 ms".split())
 
 
 def test_a_skipped_round_up_says_why() -> None:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from demo_double import Double, serving
 
 from serve.demo import play as demo
 from serve.demo.errors import DemoError, first_cause
 from serve.demo.lines import Summary
 from serve.demo.people import PEOPLE_MAX, people
 from serve.demo.stream import DemoEvent, stream
+from tests.support.demo_double import Double, serving
 
 CROWD = people(2)
 

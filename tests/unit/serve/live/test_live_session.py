@@ -2,7 +2,6 @@ import json
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import pytest
 
 from actors.messages import Frame
@@ -197,7 +196,7 @@ async def test_the_allowance_comes_back_with_time(session: Session, clock: Manua
 
 
 def test_a_turn_is_encoded_around_ready_made_json() -> None:
-    frame = Frame("main/asha", 43, "2026-11-20T10:00:00Z", msgspec.Raw(b'[{"type":"x","data":{"n":1}}]'))
+    frame = Frame("main/asha", 43, "2026-11-20T10:00:00Z", b'[{"type":"x","data":{"n":1}}]')
     assert (
         encode_turn(frame) == '{"t":"turn","seq":43,"at":"2026-11-20T10:00:00Z","events":[{"type":"x","data":{"n":1}}]}'
     )

@@ -1,0 +1,123 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serve.embedded import haproxy, haproxy_wrapper
+from serve.embedded.haproxy_wrapper import problem_page, safe_configuration
+from serve.embedded.run_folder import RunFolder
+
+WRITTEN_BY_SERVE = """global
+    log 127.0.0.1:514 local0 info
+    maxconn 9800
+defaults
+    option httplog
+    option splice-request
+    option splice-response
+    errorfile 502 PAGE
+    errorfile 503 PAGE
+frontend prometheus
+    bind :9101
+frontend http_frontend
+    bind *:8000
+    default_backend default_backend
+backend default_backend
+    http-request return status 404 content-type text/plain lf-string "Path \\'%[path]\\' not found."
+backend http-api
+    server SERVE_REPLICA-1 127.0.0.1:30000 check observe layer4 error-limit 3 on-error mark-down
+    # Fallback to head node's Serve proxy when no ingress replicas are available
+    server SERVE_PROXY 127.0.0.1:8500 check backup
+listen stats
+  bind *:8404
+  stats enable
+"""
+
+
+def test_statistics_and_metrics_are_bound_to_loopback_and_the_public_port_is_left() -> None:
+    lines = safe_configuration(WRITTEN_BY_SERVE).splitlines()
+    assert [x.strip() for x in lines if x.strip().startswith("bind")] == [
+        "bind 127.0.0.1:9101",
+        "bind *:8000",
+        "bind 127.0.0.1:8404",
+    ]
+
+
+def test_no_request_waits_at_the_fallback_proxy() -> None:
+    text = safe_configuration(WRITTEN_BY_SERVE)
+    assert "SERVE_REPLICA-1" in text
+    assert "check backup" not in text
+
+
+def test_a_path_without_an_application_is_a_503_too_as_the_applications_are_still_starting() -> None:
+    text = safe_configuration(WRITTEN_BY_SERVE)
+    assert "    http-request deny deny_status 503\n" in text
+    assert "404" not in text.replace("8404", "")
+
+
+def test_a_connection_costs_two_file_descriptors_and_no_datagram() -> None:
+    text = safe_configuration(WRITTEN_BY_SERVE)
+    assert "splice" not in text
+    assert "514" not in text
+    assert "option httplog" in text
+
+
+def test_making_it_safe_twice_changes_nothing() -> None:
+    once = safe_configuration(WRITTEN_BY_SERVE)
+    assert safe_configuration(once) == once
+
+
+def test_its_own_error_is_a_problem_document_with_retry_after() -> None:
+    head, _, body = problem_page().partition(b"\r\n\r\n")
+    status, *fields = head.decode().split("\r\n")
+    headers = dict(field.lower().split(": ") for field in fields)
+    assert status == "HTTP/1.1 503 Service Unavailable"
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["retry-after"] == "1"
+    assert int(headers["content-length"]) == len(body)
+    assert json.loads(body)["status"] == 503
+
+
+def test_the_wrapper_rewrites_what_serve_wrote_and_becomes_the_binary(tmp_path: Path) -> None:
+    page, configuration = tmp_path / "500.http", tmp_path / "haproxy.cfg"
+    page.write_text("HTTP/1.1 500 Internal Server Error\r\n\r\n")
+    configuration.write_text(WRITTEN_BY_SERVE.replace("PAGE", str(page)))
+    ran = subprocess.run(
+        [sys.executable, "-I", haproxy_wrapper.__file__, "-db", "-f", str(configuration)],
+        env={haproxy_wrapper.BINARY_VARIABLE: "/bin/echo"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["-db", "-f", str(configuration)]
+    assert page.read_bytes() == problem_page()
+    assert "127.0.0.1:8404" in configuration.read_text()
+
+
+@pytest.mark.parametrize(("wanted", "hard", "got"), [(0, 20_000, 9_800), (0, 10**6, 20_000), (5_000, 20_000, 5_000)])
+def test_connections_follow_the_limit_of_open_files(wanted: int, hard: int, got: int) -> None:
+    assert haproxy.connections_max(wanted, hard) == got
+
+
+@pytest.mark.parametrize(("wanted", "hard"), [(9_801, 20_000), (0, 500)])
+def test_more_connections_than_the_limit_carries_are_refused_before_haproxy_does(wanted: int, hard: int) -> None:
+    with pytest.raises(haproxy.TooManySockets, match="ulimit -Hn"):
+        haproxy.connections_max(wanted, hard)
+
+
+def test_two_instances_get_different_ports_and_files(tmp_path: Path) -> None:
+    runs = [RunFolder(tmp_path / name) for name in "ab"]
+    for run in runs:
+        run.make()
+    first, second = (haproxy.front_door_environment(run, "/bin/true", 0) for run in runs)
+    for run in runs:
+        run.remove()
+    alike = {name for name in first if first[name] == second[name]}
+    own = {name for name in first if "PORT" in name or "PATH" in name or "FILE" in name}
+    # Where replicas begin to look for a port may coincide: they look on.
+    assert not {name for name in own & alike if "DIRECT_INGRESS" not in name}
+
+
+def test_without_a_binary_serves_python_proxy_is_used(tmp_path: Path) -> None:
+    assert haproxy.front_door_environment(RunFolder(tmp_path), None, 0)["RAY_SERVE_ENABLE_HA_PROXY"] == "0"

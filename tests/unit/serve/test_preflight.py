@@ -1,0 +1,56 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from serve import preflight
+from serve.embedded import haproxy
+from serve.settings import Settings
+
+
+def _settings(tmp_path: Path) -> Settings:
+    [port] = haproxy.free_ports(1)
+    return Settings(data=str(tmp_path / "data"), port=port)
+
+
+def test_a_fit_machine_has_nothing_fatal(tmp_path: Path) -> None:
+    assert all(not f.fatal for f in preflight.insist(_settings(tmp_path)))
+
+
+def test_a_taken_port_names_the_port_and_who_has_it(tmp_path: Path) -> None:
+    settings = _settings(tmp_path)
+    with socket.create_server(("127.0.0.1", settings.port)):
+        with pytest.raises(
+            preflight.Unfit, match=rf"127.0.0.1:{settings.port} is taken by pid \d+ .*choose another --port"
+        ):
+            preflight.insist_on_port(settings)
+        preflight.insist(settings, port_too=False)
+
+
+def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(preflight.Unfit, match=r"data folder: .*/data is not a folder.*choose another --data"):
+        preflight.insist(_settings(tmp_path))
+
+
+def test_more_connections_than_open_files_carry_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haproxy, "nofile_hard", lambda: 4_096)
+    settings = Settings(data=str(tmp_path), sockets_max=5_000, port=_settings(tmp_path).port)
+    with pytest.raises(
+        preflight.Unfit, match=r"hard limit of open files is 4096, which carries 1848.*ulimit -Hn 10400"
+    ):
+        preflight.insist(settings)
+
+
+def test_without_haproxy_it_goes_on_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haproxy, "find_binary", lambda _environment: None)
+    found = preflight.insist(_settings(tmp_path))
+    assert any(f.part == "front door" and "Python proxy" in f.found for f in found)
+
+
+def test_without_the_wheel_a_postgres_of_ones_own_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve.embedded.postgres_binaries.PACKAGE", "no_such_wheel")
+    settings = _settings(tmp_path)
+    with pytest.raises(preflight.Unfit, match="BOOND_POSTGRES_URL"):
+        preflight.insist(settings)
+    preflight.insist(Settings(data=settings.data, port=settings.port, postgres_url="postgresql://elsewhere/boond"))
