@@ -2,7 +2,8 @@
 
 A pull that changes subscriptions does not wait and is never overtaken, so a late "unsubscribe" cannot undo a newer
 "subscribe"; only the waiting pull, which changes nothing, is left behind when subscriptions change. What a lost reply
-held is not lost: the cursor moves only with a reply that was read.
+held is not lost: the cursor moves only with a reply that was read. Against what calls that arrive late could still undo
+in the shard, the whole set is sent again now and then (Centrifugo checks positions every 40 s for the same reason).
 """
 
 import asyncio
@@ -75,6 +76,7 @@ class ShardFeed:
         self._changed = asyncio.Event()
         self._incarnation, self._cursor = "", 0
         self._backoff_s = 0.0
+        self._recheck_at = clock.monotonic() + limits.recheck_s
         self._left_behind: set[asyncio.Task[Pulled]] = set()
 
     def add(self, subscription: Subscription) -> None:
@@ -111,6 +113,8 @@ class ShardFeed:
             await self._back_off(self._limits.backoff_max_s)
 
     async def _round(self) -> None:
+        if self._clock.monotonic() >= self._recheck_at:
+            self._send_all_again()
         if not self._unsent and not self._dropped:
             await self._wait()
             return
@@ -153,7 +157,7 @@ class ShardFeed:
             if subscription := self._subscriptions.get(frame.entity_id):
                 subscription.deliver(frame)
         if not known:
-            self._unsent = dict.fromkeys(self._subscriptions)
+            self._send_all_again()
         return known
 
     def _settle(self, request: Pull, reply: Pulled) -> bool:
@@ -165,6 +169,10 @@ class ShardFeed:
                 self._unsent.pop(entity_id, None)
                 subscription.confirm(reply.heads[entity_id])
         return request.subscribe.keys() <= reply.heads.keys()
+
+    def _send_all_again(self) -> None:
+        self._unsent = dict.fromkeys(self._subscriptions)
+        self._recheck_at = self._clock.monotonic() + self._limits.recheck_s
 
     def _let_go_of_moved(self) -> None:
         for entity_id, subscription in list(self._subscriptions.items()):
@@ -180,5 +188,8 @@ class ShardFeed:
 
     def _forget(self, pull: asyncio.Task[Pulled]) -> None:
         self._left_behind.discard(pull)
-        if not pull.cancelled():
-            pull.exception()
+        if pull.cancelled() or (pull.exception() is None and pull.result().known):
+            return
+        # Arriving late, with the cursor of a dead incarnation, it has made the shard forget this gateway's set.
+        self._send_all_again()
+        self._changed.set()

@@ -33,6 +33,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     history_tries_max: int = 3
     """Empty answers below the known head before history counts as gone."""
     pull_wait_s: float = 10.0
+    recheck_s: float = 40.0
+    """How often every user is subscribed anew, which compares heads: the bound on a loss nobody noticed."""
     subscriptions_per_pull_max: int = 1_000
     backoff_min_s: float = 0.1
     backoff_max_s: float = 2.0

@@ -148,7 +148,7 @@ def encode(frame: ServerFrame) -> str:
 
 def encode_turn(frame: Frame) -> str:
     """Encode a committed turn; its events are JSON already."""
-    return encode(Turn(frame.seq, frame.at, Raw(frame.events)))
+    return encode(Turn(frame.seq, frame.at, Raw(bytes(frame.events))))
 
 
 def problem(status: int, title: str, detail: str, **extra: str | int | float) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class MemoryRuntime:
         """Cleared, history waits: time for other things to happen in between."""
         self.head_gate = asyncio.Event()
         self.head_gate.set()
+        self.delayed: asyncio.Event | None = None
+        """Set, the next waiting pull reaches its shard only after this event, whatever comes in between."""
         self.deaf = False
         """Pulls fail although the shard is up."""
         self.refuse: Callable[[Envelope], Problem | None] = lambda _: None
@@ -85,6 +87,11 @@ class MemoryRuntime:
         dead = self._shards[number]
         self._shards[number] = Shard(f"{number}.{self._births}", down=down)
         dead.wake(died=True)
+
+    def forget_gateways(self) -> None:
+        """Lose every subscription without a word, as no shard should."""
+        for shard in self._shards:
+            shard.subscribed.clear()
 
     def revive(self, number: int) -> None:
         self._shards[number].down = False
@@ -126,6 +133,9 @@ class MemoryRuntime:
 
     async def pull(self, shard: int, request: Pull) -> Pulled:
         self.pulls.append(request)
+        if request.wait_s and self.delayed is not None:
+            delay, self.delayed = self.delayed, None
+            await delay.wait()
         await asyncio.sleep(0)
         host = self._shards[shard]
         assert not request.subscribe.keys() & set(request.unsubscribe), "one pull must not say both of one user"
@@ -135,6 +145,7 @@ class MemoryRuntime:
             older.set_result(False)
         if request.incarnation not in ("", host.incarnation) or not host.base <= request.cursor <= host.cursor:
             if request.incarnation:
+                host.subscribed.pop(request.gateway, None)
                 return Pulled(host.incarnation, host.cursor, known=False)
             request = Pull(request.gateway, host.incarnation, host.cursor, request.subscribe, request.unsubscribe, 0.0)
         heads = self._subscribe(host, request)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -162,6 +163,35 @@ async def test_a_shard_that_dies_before_its_feed_spoke_loses_no_turn(
     assert client.seqs == [1, 2, 3]
 
 
+async def test_a_subscription_lost_without_a_word_is_found_by_the_recheck(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    client = await entered(gateway, seq=0)
+    runtime.forget_gateways()
+    runtime.commit(ASHA)
+    await clock.advance(LIMITS.recheck_s + LIMITS.pull_wait_s + 1.0)
+    assert client.seqs == [1]
+    runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == [1, 2]
+
+
+async def test_a_pull_that_reaches_a_restarted_shard_late_takes_nobody_away(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    runtime.delayed = late = asyncio.Event()
+    client = await entered(gateway, seq=0)  # its waiting pull is under way, and will be for long
+    runtime.restart(runtime.shard_of(ASHA))
+    neighbour = next(u for u in "abcdefgh" if runtime.shard_of(f"main/{u}") == runtime.shard_of(ASHA))
+    await entered(gateway, user=neighbour)
+    assert runtime.subscribers(ASHA) == 1
+    late.set()
+    await clock.advance(1.0)
+    runtime.commit(ASHA)
+    await settle()
+    assert client.seqs == [1]
+
+
 async def test_a_gateway_behind_the_ring_reads_the_journal(gateway: Gateway, runtime: MemoryRuntime) -> None:
     client = await entered(gateway, seq=0)
     for _ in range(30):  # the ring holds 8
@@ -188,6 +218,21 @@ async def test_heartbeats_carry_the_head(gateway: Gateway, runtime: MemoryRuntim
     runtime.commit(ASHA)
     await clock.advance(26.0)
     assert client.frames[-1] == {"t": "heartbeat", "head": 1}
+
+
+async def test_a_heartbeat_never_overtakes_queued_turns(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    client = await entered(gateway, seq=0)
+    await clock.advance(24.0)
+    client.wire.pause()
+    for _ in range(3):
+        runtime.commit(ASHA)
+        await settle()
+    await clock.advance(2.0)
+    client.wire.unpause()
+    await settle()
+    assert (client.seqs, client.of("heartbeat")) == ([1, 2, 3], [])
 
 
 async def test_resume_in_place_sends_again_what_follows(gateway: Gateway, runtime: MemoryRuntime) -> None:
