@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -47,6 +47,7 @@ class Boond:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[str] | None = None
         self.up_s = 0.0
+        self._open = contextlib.ExitStack()
 
     def start(self) -> "Boond":
         """Start it, and return when it says `ready URL`."""
@@ -69,15 +70,15 @@ class Boond:
         else:
             raise AssertionError(f"boond up ended with {self.process.wait()}:\n{log.read_text()[-3000:]}")
         guard.cancel()
-        threading.Thread(target=self._drain, daemon=True).start()
+        reader = threading.Thread(target=_drain, args=(self.process.stdout,), daemon=True)
+        reader.start()
+        self._open.callback(reader.join, 10)
         self.up_s = time.monotonic() - began
         return self
 
-    def _drain(self) -> None:
-        assert self.process is not None
-        assert self.process.stdout is not None
-        for _ in self.process.stdout:
-            pass
+    def close(self) -> None:
+        """Close the clients that were handed out."""
+        self._open.close()
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> int:
         """Ask it to stop, and return its exit code."""
@@ -100,7 +101,8 @@ class Boond:
     def client(self, token: str | None = None) -> httpx.Client:
         """Return an HTTP client below /api/v1."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+        client = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+        return self._open.enter_context(client)
 
     def sign_up(self, email: str, **more: Any) -> dict[str, Any]:
         """Sign a person up and return the tokens."""
@@ -135,6 +137,12 @@ class Boond:
         return found
 
 
+def _drain(stdout: IO[str]) -> None:
+    with stdout:
+        for _ in stdout:
+            pass
+
+
 async def receive(ws: ClientConnection, seconds: float = 20) -> dict[str, Any]:
     """Return the next frame."""
     frame: dict[str, Any] = json.loads(await asyncio.wait_for(ws.recv(), seconds))
@@ -166,3 +174,4 @@ def running(data: Path, port: int | None = None) -> Iterator[Boond]:
     finally:
         if boond.process is not None and boond.process.poll() is None:
             boond.stop()
+        boond.close()
