@@ -4,6 +4,7 @@ Order: preflight, lock, leftovers, Postgres, migrations, Ray, shards, Serve, rea
 Ray is imported only after its environment is set, so it appears in no import at the top here.
 """
 
+import asyncio
 import http.client
 import os
 import signal
@@ -28,6 +29,8 @@ READY_S = 90.0
 RESTARTS_MAX = 3
 """Deaths of Postgres within `RESTARTS_WINDOW_S` after which `up` gives up."""
 RESTARTS_WINDOW_S = 60.0
+ECHO_S = 1.0
+"""Within this time of the first signal a second is an echo of it, not impatience."""
 
 
 class PartDied(RuntimeError):
@@ -43,9 +46,9 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     migrate: Callable[[str], None] | None = None
     start_shards: Callable[[int, RuntimeConfig], None] | None = None
-    drain: Callable[[], None] | None = None
-    live_builder: str = "serve.live.app:build"
-    api_builder: str = "serve.api.app:build"
+    drain: Callable[[RuntimeConfig], None] | None = None
+    live_builder: str = "serve.composition:live_app"
+    api_builder: str = "serve.composition:api_app"
     ready_path: str = READY_PATH
 
 
@@ -71,8 +74,10 @@ class Clock:
 class Signals:
     """SIGINT and SIGTERM, installed explicitly: a shell ignores SIGINT for `&`, and Ray takes SIGTERM for itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.count = 0
+        self._clock = clock
+        self._first_at = 0.0
 
     def install(self) -> None:
         """Take both signals, also from who took them meanwhile."""
@@ -80,6 +85,12 @@ class Signals:
         signal.signal(signal.SIGTERM, self._arrive)
 
     def _arrive(self, _signum: int, _frame: FrameType | None) -> None:
+        now = self._clock()
+        if self.count == 0:
+            self._first_at = now
+        elif now - self._first_at < ECHO_S:
+            # `timeout`, `make` and process managers signal the process and its group: one wish, heard twice.
+            return
         self.count += 1
         if self.count > 1:
             raise Hastened
@@ -196,6 +207,8 @@ class Instance:
     def _start_ray(self) -> None:
         # A cluster of another's has its own token and its own front door, set where it was started.
         if not self.settings.ray_address:
+            if "ray" in sys.modules:
+                raise RuntimeError("ray was imported before its environment was set: import it only inside functions")
             binary = haproxy.find_binary(os.environ)
             os.environ.update(ray_environment(self.run))
             os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))
@@ -215,7 +228,7 @@ class Instance:
 
     def _drain(self) -> None:
         with _step("shards"):
-            (self.parts.drain or _drain)()
+            (self.parts.drain or _drain)(self.config)
 
     def _start_serve(self) -> None:
         from serve import deploy
@@ -270,15 +283,19 @@ def _migrate(url: str) -> None:
 
 
 def _start_shards(count: int, config: RuntimeConfig) -> None:
-    from actors.ray_host import start_shards
+    from actors import ray_host
+    from serve.composition import host_config
 
-    start_shards(count, config)
+    assert count == config.shards
+    asyncio.run(ray_host.start_shards(host_config(config)))
 
 
-def _drain() -> None:
-    from actors.ray_host import drain
+def _drain(config: RuntimeConfig) -> None:
+    from actors import ray_host
 
-    drain()
+    transport = ray_host.connect(config.namespace, config.shards)
+    asyncio.run(transport.drain())
+    transport.kill()
 
 
 def up(

@@ -8,7 +8,7 @@ from serve.up import Parts, up
 TINY = Parts(
     migrate=lambda _url: None,
     start_shards=lambda _count, _config: None,
-    drain=lambda: None,
+    drain=lambda _config: None,
     live_builder="tests.support.tiny_apps:build_live",
     api_builder="tests.support.tiny_apps:build_api",
 )
