@@ -29,6 +29,8 @@ READY_S = 90.0
 RESTARTS_MAX = 3
 """Deaths of Postgres within `RESTARTS_WINDOW_S` after which `up` gives up."""
 RESTARTS_WINDOW_S = 60.0
+ECHO_S = 1.0
+"""Within this time of the first signal a second is an echo of it, not impatience."""
 
 
 class PartDied(RuntimeError):
@@ -72,8 +74,10 @@ class Clock:
 class Signals:
     """SIGINT and SIGTERM, installed explicitly: a shell ignores SIGINT for `&`, and Ray takes SIGTERM for itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.count = 0
+        self._clock = clock
+        self._first_at = 0.0
 
     def install(self) -> None:
         """Take both signals, also from who took them meanwhile."""
@@ -81,6 +85,12 @@ class Signals:
         signal.signal(signal.SIGTERM, self._arrive)
 
     def _arrive(self, _signum: int, _frame: FrameType | None) -> None:
+        now = self._clock()
+        if self.count == 0:
+            self._first_at = now
+        elif now - self._first_at < ECHO_S:
+            # `timeout`, `make` and process managers signal the process and its group: one wish, heard twice.
+            return
         self.count += 1
         if self.count > 1:
             raise Hastened
@@ -197,6 +207,8 @@ class Instance:
     def _start_ray(self) -> None:
         # A cluster of another's has its own token and its own front door, set where it was started.
         if not self.settings.ray_address:
+            if "ray" in sys.modules:
+                raise RuntimeError("ray was imported before its environment was set: import it only inside functions")
             binary = haproxy.find_binary(os.environ)
             os.environ.update(ray_environment(self.run))
             os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))

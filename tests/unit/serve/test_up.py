@@ -1,0 +1,80 @@
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serve.settings import Settings
+from serve.up import Hastened, Instance, Parts, Signals
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def signals(clock: Clock) -> Iterator[Signals]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    made = Signals(clock)
+    made.install()
+    yield made
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _send(signum: int) -> None:
+    os.kill(os.getpid(), signum)
+
+
+def test_a_signal_is_heard_even_where_the_shell_ignored_it(signals: Signals) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signals.install()
+    _send(signal.SIGINT)
+    assert signals.count == 1
+
+
+def test_an_echo_of_the_first_signal_is_not_impatience(signals: Signals, clock: Clock) -> None:
+    _send(signal.SIGINT)
+    clock.now_s = 0.5
+    _send(signal.SIGINT)
+    assert signals.count == 1
+
+
+def test_a_second_signal_hastens(signals: Signals, clock: Clock) -> None:
+    _send(signal.SIGINT)
+    clock.now_s = 5
+    with pytest.raises(Hastened):
+        _send(signal.SIGTERM)
+
+
+def test_hastened_or_failing_steps_do_not_keep_the_rest_from_stopping(
+    tmp_path: Path, signals: Signals, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    instance = Instance(Settings(data=str(tmp_path)), Parts())
+    instance.signals = signals
+    stopped: list[str] = []
+
+    def is_stuck() -> None:
+        clock.now_s = 10
+        _send(signal.SIGINT)
+        stopped.append("never")
+
+    def fails() -> None:
+        raise OSError("gone")
+
+    instance.before_stopping(lambda: stopped.append("last"))
+    instance.before_stopping(fails)
+    instance.before_stopping(is_stuck)
+    _send(signal.SIGINT)
+    instance.stop()
+    assert stopped == ["last"]
+    assert "boond: " in capsys.readouterr().err
