@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from msgspec import DecodeError, msgpack
+from msgspec import DecodeError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from actors import postgres
@@ -15,9 +15,8 @@ from actors.messages import Envelope, Frame, Outcome, Pull, Pulled
 from actors.runtime import Unavailable
 from actors.slots import shard_of
 from actors.transport import Transport, TransportLost
+from actors.wire import decode_pulled, encode_pull
 from engine.behaviour import Behaviour
-
-_PULLED = msgpack.Decoder(Pulled)
 
 
 class Client:
@@ -81,7 +80,7 @@ class Client:
     async def pull(self, shard: int, request: Pull) -> Pulled:
         """See `Runtime.pull`. Raises `Unavailable`: pull again with the same set."""
         try:
-            return _PULLED.decode(await self._transport.pull(shard, msgpack.encode(request)))
+            return decode_pulled(await self._transport.pull(shard, encode_pull(request)))
         except (TransportLost, DecodeError) as error:
             raise Unavailable(f"shard {shard} does not answer: {error}") from error
 

@@ -98,7 +98,9 @@ async def test_turns_are_read_back_as_they_were_written(journal: Journal) -> Non
 async def test_facts_are_command_ids_and_transactions(journal: Journal) -> None:
     term = await journal.claim(0, 1, "a")
     await journal.commit(0, term, [turn("u", 1, "tx:a", Rows([transaction("t1", b"sealed")]))])
-    reading = await journal.read(Question("s1", [], [("u", "tx:a"), ("v", "tx:a"), ("u", "tx:b")], [("u", "t1"), ("v", "t1")]))
+    reading = await journal.read(
+        Question("s1", [], [("u", "tx:a"), ("v", "tx:a"), ("u", "tx:b")], [("u", "t1"), ("v", "t1")])
+    )
     assert set(reading.commands) == {("u", "tx:a")}
     known = reading.commands["u", "tx:a"]
     assert (known.seq, known.input_hash, known.at, known.body) == (1, b"hash-1", AT, b"body-1")
@@ -122,7 +124,9 @@ async def test_every_leg_of_the_commit_is_taken(journal: Journal) -> None:
         [TimerRow("ring", AT, b"x"), TimerRow("gone", AT, None)],
         [OutboxRow("o1", "log", b"x")],
     )
-    await journal.commit(0, term, [turn("u", 1, rows=rows), turn("u", 2, rows=Rows(timers=[TimerRow("ring", AT, None)]))])
+    await journal.commit(
+        0, term, [turn("u", 1, rows=rows), turn("u", 2, rows=Rows(timers=[TimerRow("ring", AT, None)]))]
+    )
     assert await journal.heads(["u"]) == {"u": 2}
 
 

@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
-import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
@@ -17,14 +16,12 @@ def _is_partition(name: str | None, kind: str) -> bool:
 
 
 def test_the_migrated_database_is_what_the_schema_says(database_url: str) -> None:
-    engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(database_url))
-    with engine.connect() as connection:
+    with migrate.engine(database_url).connect() as connection:
         context = MigrationContext.configure(
             connection,
             opts={"include_object": lambda _, name, kind, *__: not _is_partition(name, kind), "compare_type": True},
         )
         differences = compare_metadata(context, metadata)
-    engine.dispose()
     assert differences == []
 
 

@@ -27,7 +27,9 @@ async def filled(database_url: str) -> str:
         for i in range(10)
     ]
     alerts = [AlertRow(f"a{i}", 1, "large", None, AT + timedelta(days=i), b"alert-%d" % i) for i in range(3)]
-    await journal.commit(0, term, [turn("u", 1, rows=Rows(rows, alerts)), turn("v", 1, rows=Rows([transaction("x", b"x")]))])
+    await journal.commit(
+        0, term, [turn("u", 1, rows=Rows(rows, alerts)), turn("v", 1, rows=Rows([transaction("x", b"x")]))]
+    )
     await journal.close()
     return database_url
 
@@ -46,7 +48,10 @@ async def test_filters_narrow_the_list(filled: str) -> None:
     async with pool(filled, "test") as connections:
         model = ReadModel(connections)
         day = timedelta(days=1)
-        assert [r.row_id for r in await model.transactions("u", limit=9, from_=AT + day, to=AT + 2 * day)] == ["t3", "t2"]
+        assert [r.row_id for r in await model.transactions("u", limit=9, from_=AT + day, to=AT + 2 * day)] == [
+            "t3",
+            "t2",
+        ]
         assert [r.row_id for r in await model.transactions("u", limit=2, category="food")] == ["t9", "t7"]
         assert [r.row_id for r in await model.transactions("u", limit=9, status="reversed")] == ["t9"]
 
