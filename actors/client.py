@@ -1,6 +1,6 @@
 """What `serve` calls: implements `actors.runtime.Runtime` over a transport and the journal."""
 
-from asyncio import gather
+from asyncio import gather, timeout
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +17,9 @@ from actors.slots import shard_of
 from actors.transport import Transport, TransportLost
 from actors.wire import decode_pulled, encode_pull
 from engine.behaviour import Behaviour
+
+PULL_GRACE_S = 5.0
+"""How much longer than it asked for a long-poll may take before its shard counts as lost."""
 
 
 class Client:
@@ -80,8 +83,9 @@ class Client:
     async def pull(self, shard: int, request: Pull) -> Pulled:
         """See `Runtime.pull`. Raises `Unavailable`: pull again with the same set."""
         try:
-            return decode_pulled(await self._transport.pull(shard, encode_pull(request)))
-        except (TransportLost, DecodeError) as error:
+            async with timeout(request.wait_s + PULL_GRACE_S):
+                return decode_pulled(await self._transport.pull(shard, encode_pull(request)))
+        except (TransportLost, DecodeError, TimeoutError) as error:
             raise Unavailable(f"shard {shard} does not answer: {error}") from error
 
     def shard_of(self, entity_id: str) -> int:

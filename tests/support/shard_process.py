@@ -14,8 +14,13 @@ from tests.support.counter import pay
 FENCED_EXIT = 71
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def _fenced() -> None:
-    print("fenced", flush=True)
+    _say("fenced")
     os._exit(FENCED_EXIT)
 
 
@@ -24,13 +29,13 @@ async def main(url: str, first: int) -> None:
     config = HostConfig(url, "test", 1, behaviour="tests.support.counter:BEHAVIOUR")
     shard = make_shard(config, 0, _fenced)
     await shard.start()
-    print(f"term {shard.stats().term}", flush=True)
+    _say(f"term {shard.stats().term}")
     number = first
     while line := await asyncio.to_thread(sys.stdin.readline):
         envelopes = [pay("main/u", f"t{number + i}") for i in range(int(line))]
         number += len(envelopes)
         for outcome in await shard.submit(envelopes):
-            print(outcome.status, flush=True)
+            _say(outcome.status)
     await shard.stop()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 from msgspec import Raw, msgpack
@@ -180,7 +180,7 @@ async def test_a_call_that_hangs_counts_as_lost(transport: FakeTransport) -> Non
 async def test_after_the_deadline_it_is_unavailable(transport: FakeTransport) -> None:
     transport.answer = lambda _: _UNAVAILABLE
     runtime = client(transport, deadline_s=0.02)
-    with pytest.raises(Unavailable, match="in time|not now"):
+    with pytest.raises(Unavailable, match=r"in time|not now"):
         await runtime.submit(envelope("u", 1))
     assert [outcome.status for outcome in await runtime.submit_many([envelope("u", 1)])] == ["unavailable"]
     transport.answer = lambda _: Outcome("done", 1)
@@ -229,13 +229,9 @@ async def test_pulls_go_to_their_shard_and_a_lost_one_is_unavailable(transport: 
         await runtime.pull(0, Pull("lost", "i", 1))
 
 
-@pytest.fixture
-async def closing(transport: FakeTransport) -> AsyncIterator[Client]:
+async def test_closing_ends_what_waits(transport: FakeTransport) -> None:
     transport.gate.clear()
-    yield client(transport)
-
-
-async def test_closing_ends_what_waits(closing: Client) -> None:
+    closing = client(transport)
     tasks = [asyncio.create_task(closing.submit(envelope("u", n))) for n in range(3)]
     await settled()
     await closing.close()
