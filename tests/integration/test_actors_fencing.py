@@ -15,7 +15,7 @@ import pytest
 from actors.journal import DataRejected, Fenced
 from actors.placement import claim_layout, stream_id
 from actors.postgres import PostgresJournal
-from tests.contract.test_journal_contract import turn
+from tests.support.rows import turn
 
 _ROOT = Path(__file__).parents[2]
 

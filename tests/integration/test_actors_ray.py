@@ -22,6 +22,7 @@ from actors.lane import LaneLimits
 from actors.messages import Outcome, Pull
 from actors.postgres import PostgresJournal
 from actors.ray_host import RayTransport, connect, start_shards
+from actors.runtime import Unavailable
 from tests.support.counter import BEHAVIOUR, balance, pay
 
 _ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ _USERS = [f"main/u{i}" for i in range(8)]
 @pytest.fixture(scope="module")
 def ray_session() -> Iterator[None]:
     """A Ray of our own; its paths must be short."""
-    folder = tempfile.mkdtemp(prefix="br", dir="/tmp")
+    folder = tempfile.mkdtemp(prefix="br")
     ray.init(
         address="local",
         _temp_dir=folder,
@@ -114,8 +115,6 @@ async def test_pushes_resume_without_a_gap_after_kill_9(instance: tuple[Client, 
     told: list[int] = []
 
     async def listen() -> None:
-        from actors.runtime import Unavailable
-
         incarnation, cursor = "", 0
         subscribe = {user: 0}
         while True:

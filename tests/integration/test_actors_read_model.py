@@ -8,7 +8,7 @@ from actors.connections import pool
 from actors.postgres import PostgresJournal
 from actors.read_model import ReadModel
 from engine.behaviour import AlertRow, Rows
-from tests.contract.test_journal_contract import AT, transaction, turn
+from tests.support.rows import AT, transaction, turn
 
 
 @pytest.fixture
