@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,10 +92,8 @@ async def test_a_backend_that_holds_the_lock_of_the_shard_is_ended_by_the_take_o
     async with old._writer.statement() as connection:
         await connection.execute("BEGIN")
         await connection.execute("SELECT 1 FROM shards WHERE shard = 0 FOR SHARE")
-    began = time.monotonic()
     term = await new.claim(0, 1, "new")
     assert term == stale + 1
-    assert time.monotonic() - began < 20
     await new.commit(0, term, [turn("u", 1)])
     with pytest.raises(Fenced):
         await old.resume(0, stale)
