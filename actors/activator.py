@@ -32,6 +32,8 @@ class Activator:
         self._committer = committer
         self._now = now
         self._recoveries_max = recoveries_max
+        self.unreadable: set[str] = set()
+        """Entities whose journal the last `prepare` could not read: their commands fail, the others' do not."""
 
     async def prepare(self, items: Sequence[Item]) -> Reading | None:
         """Activate what `items` address and read what they need; None when memory was dropped meanwhile.
@@ -42,6 +44,7 @@ class Activator:
         unknown = list(
             dict.fromkeys(i.envelope.entity_id for i in items if i.envelope.entity_id not in self._residents)
         )
+        self.unreadable.clear()
         reading = Reading()
         for question in self._questions(items, unknown):
             answer = await self._journal.read(question)
@@ -74,5 +77,6 @@ class Activator:
                 activation.activate(answer.snapshots.get(entity_id), answer.tails.get(entity_id, ()))
             except Exception:
                 _log.exception("cannot activate %s from its journal", entity_id)
+                self.unreadable.add(entity_id)
             else:
                 self._residents.add(activation)

@@ -1,11 +1,11 @@
 """What `serve` calls: implements `actors.runtime.Runtime` over a transport and the journal."""
 
-from asyncio import gather
+from asyncio import gather, timeout
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from msgspec import DecodeError, msgpack
+from msgspec import DecodeError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from actors import postgres
@@ -15,9 +15,11 @@ from actors.messages import Envelope, Frame, Outcome, Pull, Pulled
 from actors.runtime import Unavailable
 from actors.slots import shard_of
 from actors.transport import Transport, TransportLost
+from actors.wire import decode_pulled, encode_pull
 from engine.behaviour import Behaviour
 
-_PULLED = msgpack.Decoder(Pulled)
+PULL_GRACE_S = 5.0
+"""How much longer than it asked for a long-poll may take before its shard counts as lost."""
 
 
 class Client:
@@ -81,8 +83,9 @@ class Client:
     async def pull(self, shard: int, request: Pull) -> Pulled:
         """See `Runtime.pull`. Raises `Unavailable`: pull again with the same set."""
         try:
-            return _PULLED.decode(await self._transport.pull(shard, msgpack.encode(request)))
-        except (TransportLost, DecodeError) as error:
+            async with timeout(request.wait_s + PULL_GRACE_S):
+                return decode_pulled(await self._transport.pull(shard, encode_pull(request)))
+        except (TransportLost, DecodeError, TimeoutError) as error:
             raise Unavailable(f"shard {shard} does not answer: {error}") from error
 
     def shard_of(self, entity_id: str) -> int:

@@ -110,7 +110,10 @@ class Committer:
             batch.settled = True
             self.commits += 1
             self.turns += len(batch.writes)
-            self._settled(batch)
+            try:
+                self._settled(batch)
+            except Exception:
+                _log.exception("a committed batch of %d turns could not be told to all", len(batch.writes))
 
     async def _give_up(self, batch: Batch, error: JournalError) -> None:
         on_top, self.forming = self.forming, Batch()

@@ -10,15 +10,14 @@ import random
 from asyncio import AbstractEventLoop, CancelledError, Future, Task, get_running_loop, timeout
 from collections import defaultdict, deque
 
-from msgspec import Struct, msgpack
+from msgspec import Struct
 
 from actors.messages import Envelope, Outcome, Problem
 from actors.transport import Transport, TransportLost
+from actors.wire import decode_outcomes, encode_envelopes
 
 _log = logging.getLogger(__name__)
 
-_ENCODER = msgpack.Encoder()
-_OUTCOMES = msgpack.Decoder(list[Outcome])
 _FRAMING = 120
 """Bytes of an envelope or an outcome around its body, generously."""
 
@@ -131,15 +130,15 @@ class Lane:
     def _is_over(self, entry: Entry) -> bool:
         """Say whether nobody waits for an entry any more, or it has waited too long to be sent."""
         if entry.future.done() or get_running_loop().time() > entry.deadline:
-            self._fail(entry, f"shard {self._shard} had no room for it in time")
+            self._fail(entry, f"shard {self._shard} could not carry it out in time")
             return True
         return False
 
     async def _call(self, entries: list[Entry]) -> None:
         try:
             async with timeout(self._limits.call_s_max):
-                blob = await self._transport.submit(self._shard, _ENCODER.encode([e.envelope for e in entries]))
-            self._settle(entries, _OUTCOMES.decode(blob))
+                blob = await self._transport.submit(self._shard, encode_envelopes([e.envelope for e in entries]))
+            self._settle(entries, decode_outcomes(blob))
         except CancelledError:
             for entry in entries:
                 self._fail(entry, "the client is closed")

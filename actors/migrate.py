@@ -13,14 +13,14 @@ _LOCK = 0x626F6F6E64
 """Key of the advisory lock ("boond"): of two upgrades at once the second waits, then finds nothing to do."""
 
 
-def _engine(url: str) -> sa.Engine:
+def engine(url: str) -> sa.Engine:
     """Return an engine for any libpq URL or conninfo, sockets in a folder included."""
     return sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=sa.NullPool)
 
 
 def upgrade(url: str) -> str:
     """Apply the migrations that are missing, all in one transaction; return the revision. Idempotent."""
-    with as_file(files("actors") / "migrations") as scripts, _engine(url).begin() as connection:
+    with as_file(files("actors") / "migrations") as scripts, engine(url).begin() as connection:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config = Config()
         config.set_main_option("script_location", str(scripts).replace("%", "%%"))
@@ -31,5 +31,5 @@ def upgrade(url: str) -> str:
 
 def current(url: str) -> str | None:
     """Return the revision of a database; None when it has no schema yet."""
-    with _engine(url).connect() as connection:
+    with engine(url).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()

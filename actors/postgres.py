@@ -124,6 +124,7 @@ class PostgresJournal:
 
     async def resume(self, shard: int, term: int) -> None:
         """See `Journal.resume`."""
+        await self._writer.close()
         async with self._writer.statement() as connection:
             await connection.execute(sql.END_BACKEND, {"shard": shard, "term": term, "wait_ms": _END_WAIT_MS})
             kept = await connection.execute(sql.KEEP_TERM, {"shard": shard, "term": term})

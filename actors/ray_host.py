@@ -10,19 +10,17 @@ import os
 from typing import Any
 
 import ray
-from msgspec import msgpack, structs
+from msgspec import structs
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError
 
 from actors.host import HostConfig, make_shard
 from actors.journal import JournalDown, JournalError
-from actors.messages import Envelope, Pull
 from actors.placement import claim_layout
 from actors.transport import TransportLost
+from actors.wire import decode_envelopes, decode_pull, encode_outcomes, encode_pulled
 
 _log = logging.getLogger(__name__)
 
-_ENVELOPES = msgpack.Decoder(list[Envelope])
-_PULL = msgpack.Decoder(Pull)
 _FENCED_EXIT = 71
 _CLAIM_PAUSE_S = 0.5
 _CALLS_AT_ONCE = 1000
@@ -50,12 +48,12 @@ class Shard:
 
     async def submit(self, blob: bytes) -> bytes:
         """Carry out msgpack list[Envelope]; return msgpack list[Outcome]."""
-        return msgpack.encode(await self._shard.submit(_ENVELOPES.decode(blob)))
+        return encode_outcomes(await self._shard.submit(decode_envelopes(blob)))
 
     async def pull(self, blob: bytes) -> bytes | None:
         """Long-poll with a msgpack Pull; return a msgpack Pulled, None when the journal cannot be read now."""
         try:
-            return msgpack.encode(await self._shard.pull(_PULL.decode(blob)))
+            return encode_pulled(await self._shard.pull(decode_pull(blob)))
         except JournalError as error:
             _log.warning("feed: %s", error)
             return None

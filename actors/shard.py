@@ -255,10 +255,10 @@ class EntityShard:
                     _log.warning("%s: memory is dropped", stale)
                     self._residents.retire(activation)
                     self._held.append(item)
-            elif self._residents.is_leaving(item.envelope.entity_id):
-                self._held.append(item)
-            else:
+            elif item.envelope.entity_id in self._activator.unreadable:
                 item.resolve(poisoned("the journal of this entity cannot be read by this release"))
+            else:
+                self._held.append(item)
         self._committer.nudge()
         self._residents.trim(self._limits.entities_max)
         if alone:
@@ -298,6 +298,7 @@ class EntityShard:
 
     async def _on_failed(self, batches: list[Batch], error: JournalError) -> None:
         _log.warning("shard %d term %d: %s: %s", self._shard, self._term, type(error).__name__, error)
+        self._wake.set()
         made = [activation for batch in batches for activation, _ in batch.made]
         if isinstance(error, DataRejected):
             self._residents.drop(made)
@@ -305,7 +306,6 @@ class EntityShard:
             if on_top.items:
                 self._redo.appendleft(on_top.items)
             self._split(failed.items)
-            self._wake.set()
             return
         if isinstance(error, JournalDown):
             self._residents.drop(made)

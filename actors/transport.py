@@ -11,7 +11,7 @@ class Transport(Protocol):
     """Carries encoded messages to shards. Both raise `TransportLost`."""
 
     async def submit(self, shard: int, blob: bytes) -> bytes:
-        """Deliver msgpack list[Envelope], return msgpack list[Outcome]."""
+        """Deliver encoded envelopes, return encoded outcomes (`actors.wire`)."""
 
     async def pull(self, shard: int, blob: bytes) -> bytes:
-        """Deliver a msgpack Pull, return a msgpack Pulled."""
+        """Deliver an encoded pull, return an encoded answer (`actors.wire`)."""

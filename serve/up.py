@@ -26,6 +26,7 @@ from serve.settings import RuntimeConfig, Settings, runtime_config
 
 READY_PATH = "/api/v1/health/ready"
 READY_S = 90.0
+DRAIN_S = 15.0
 RESTARTS_MAX = 3
 """Deaths of Postgres within `RESTARTS_WINDOW_S` after which `up` gives up."""
 RESTARTS_WINDOW_S = 60.0
@@ -294,8 +295,14 @@ def _drain(config: RuntimeConfig) -> None:
     from actors import ray_host
 
     transport = ray_host.connect(config.namespace, config.shards)
-    asyncio.run(transport.drain())
-    transport.kill()
+
+    async def drain() -> None:
+        await asyncio.wait_for(transport.drain(), DRAIN_S)
+
+    try:
+        asyncio.run(drain())
+    finally:
+        transport.kill()
 
 
 def up(

@@ -1,28 +1,25 @@
 """What every journal must do: held against the in-memory double and real Postgres alike."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from actors.chain import genesis, link
+from actors.chain import genesis
 from actors.journal import (
     Conflict,
     DataRejected,
     Fenced,
     Journal,
-    JournalRow,
+    JournalDown,
     Question,
     Snapshot,
-    TurnWrite,
 )
 from actors.postgres import PostgresJournal
 from actors.slots import slot_of
-from engine.behaviour import AlertRow, OutboxRow, Rows, TimerRow, TransactionRow
+from engine.behaviour import AlertRow, OutboxRow, Rows, TimerRow
 from tests.support.memory_journal import MemoryJournal, MemoryStore
+from tests.support.rows import AT, transaction, turn
 
-AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 OpenJournal = Callable[[], Journal]
 
 
@@ -46,36 +43,6 @@ async def open_journal(request: pytest.FixtureRequest) -> AsyncIterator[OpenJour
 @pytest.fixture
 async def journal(open_journal: OpenJournal) -> Journal:
     return open_journal()
-
-
-def turn(entity_id: str, seq: int, command_id: str | None = None, rows: Rows | None = None) -> TurnWrite:
-    """Return a turn; its chain does not matter to the journal."""
-    command = command_id or f"tx:{seq}"
-    body = b"body-%d" % seq
-    row = JournalRow(
-        slot_of(entity_id), entity_id, seq, command, b"hash-%d" % seq, AT, body, link(b"", seq, command, body), b"meta"
-    )
-    return TurnWrite(row, rows or Rows())
-
-
-def transaction(transaction_id: str, sealed: bytes, **changes: Any) -> TransactionRow:
-    """Return a row of the read model."""
-    fields: dict[str, Any] = {
-        "transaction_id": transaction_id,
-        "origin": "user",
-        "source": "test",
-        "external_id": transaction_id,
-        "status": "settled",
-        "kind": "purchase",
-        "direction": "debit",
-        "amount": 9_007_199_254_740_991,
-        "currency": "INR",
-        "category": "food",
-        "occurred_at": AT,
-        "recorded_at": AT,
-        "sealed": sealed,
-    }
-    return TransactionRow(**{**fields, **changes})
 
 
 def snapshot(entity_id: str, seq: int, schema: str = "s1", body: bytes = b"state") -> Snapshot:
@@ -211,8 +178,6 @@ async def test_history_is_bounded_and_in_order(journal: Journal) -> None:
 
 async def _persist(statement: Callable[[], Awaitable[None]], journal: Journal, term: int) -> None:
     """Do as a shard does: a take-over ends the old backend, so the first word may be that the connection is lost."""
-    from actors.journal import JournalDown
-
     try:
         await statement()
     except JournalDown:

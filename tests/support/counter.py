@@ -156,7 +156,7 @@ class Counter:
             case TakenBack():
                 state.balance -= event.amount
 
-    def query(self, state: State, query: Any, at: datetime, seq: int) -> bytes:  # noqa: ARG002 - of the port
+    def query(self, state: State, query: Any, at: datetime, seq: int) -> bytes:
         if state.currency is None:
             raise Refused("not_found", "not open")
         return json.encode({"balance": state.balance, "turns": state.turns, "seq": seq})

@@ -47,7 +47,7 @@ class MemoryJournal:
         self.reads: list[Question] = []
         self.resumed = 0
 
-    async def claim(self, shard: int, shards: int, owner: str) -> int:  # noqa: ARG002 - of the port
+    async def claim(self, shard: int, shards: int, owner: str) -> int:
         """See `Journal.claim`."""
         if self.store.layout not in (None, shards):
             raise Fenced(f"the instance has {self.store.layout} shards, this one was started for {shards}")

@@ -185,7 +185,7 @@ async def test_no_reply_and_no_read_leaves_before_the_commit_it_rests_on() -> No
         refused = asyncio.create_task(one(shard, command("u", "x", TakeBack("none"))))
         other = await one(shard, balance("v"))
         assert (other.status, body(other)["balance"]) == ("read", 100)
-        assert [future.done() for future in (paid, read, refused)] == [False, False, False]
+        assert [task.done() for task in (paid, read, refused)] == [False] * 3
         journal.gate.set()
         assert body(await read)["balance"] == 200
         assert ((await paid).status, code(await refused)) == ("done", "not_found")
@@ -222,6 +222,27 @@ async def test_a_bug_in_evolve_fails_only_its_command_and_the_state_is_made_anew
         assert [outcome.status for outcome in outcomes] == ["done", "refused", "done", "read", "done"]
         assert code(outcomes[1]) == "poison"
         assert body(outcomes[3]) == {"balance": 200, "turns": 3, "seq": 3}
+
+
+async def test_commands_behind_a_bug_in_evolve_see_the_state_made_anew() -> None:
+    async with running_shard(MemoryJournal()) as shard:
+        await one(shard, pay("u", "t1"))
+        outcomes = await shard.submit([pay("u", "t2", 5, "bang"), pay("u", "t3"), balance("u")])
+        assert [outcome.status for outcome in outcomes] == ["refused", "done", "read"]
+        assert body(outcomes[2]) == {"balance": 200, "turns": 3, "seq": 3}
+
+
+async def test_an_entity_that_is_passivated_while_its_facts_are_read_comes_back() -> None:
+    journal, clock = MemoryJournal(), FakeClock()
+    async with running_shard(journal, clock=clock) as shard:
+        await one(shard, pay("u", "t1"))
+        journal.read_gate.clear()
+        paid = asyncio.create_task(one(shard, pay("u", "t2")))
+        await settled()
+        clock.advance(10_000)
+        assert shard.sweep() == 1
+        journal.read_gate.set()
+        assert (await paid).seq == 3
 
 
 @pytest.mark.parametrize("poisons", [(0,), (3,), (6,), (0, 6), (1, 2), tuple(range(7))])
@@ -378,10 +399,10 @@ async def test_an_entity_with_uncommitted_turns_is_never_passivated() -> None:
 async def test_the_least_recently_used_beyond_the_cap_is_passivated() -> None:
     journal = MemoryJournal()
     async with running_shard(journal, limits=Limits(entities_max=2)) as shard:
-        for entity in ("u", "v", "u", "w", "x"):
-            await one(shard, pay(entity, f"t{entity}{journal.batches}"))
-        assert shard.stats().active <= 3
+        for number, entity in enumerate(("u", "v", "u", "w", "u")):
+            await one(shard, pay(entity, f"t{number}"))
         await until(lambda: "v" in journal.store.snapshots)
+        assert (set(journal.store.snapshots), shard.stats().active) == ({"v"}, 2)
         assert body(await one(shard, balance("v")))["balance"] == 100
 
 

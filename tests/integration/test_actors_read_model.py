@@ -1,0 +1,74 @@
+"""Lists from the read model: newest first, page by page, filtered."""
+
+from datetime import timedelta
+
+import pytest
+
+from actors.connections import pool
+from actors.postgres import PostgresJournal
+from actors.read_model import ReadModel
+from engine.behaviour import AlertRow, Rows
+from tests.support.rows import AT, transaction, turn
+
+
+@pytest.fixture
+async def filled(database_url: str) -> str:
+    """A database with ten transactions and three alerts of a user, and one of another."""
+    journal = PostgresJournal(database_url)
+    term = await journal.claim(0, 1, "a")
+    rows = [
+        transaction(
+            f"t{i}",
+            b"sealed-%d" % i,
+            occurred_at=AT + timedelta(days=i // 2),
+            category="food" if i % 2 else "fuel",
+            status="reversed" if i == 9 else "settled",
+        )
+        for i in range(10)
+    ]
+    alerts = [AlertRow(f"a{i}", 1, "large", None, AT + timedelta(days=i), b"alert-%d" % i) for i in range(3)]
+    await journal.commit(
+        0, term, [turn("u", 1, rows=Rows(rows, alerts)), turn("v", 1, rows=Rows([transaction("x", b"x")]))]
+    )
+    await journal.close()
+    return database_url
+
+
+async def test_pages_follow_one_another_without_gaps(filled: str) -> None:
+    async with pool(filled, "test") as connections:
+        model = ReadModel(connections)
+        first = await model.transactions("u", limit=4)
+        assert [row.row_id for row in first] == ["t9", "t8", "t7", "t6"]
+        rest = await model.transactions("u", limit=50, before=(first[-1].at, first[-1].row_id))
+        assert [row.row_id for row in rest] == ["t5", "t4", "t3", "t2", "t1", "t0"]
+        assert first[0].sealed == b"sealed-9"
+
+
+async def test_filters_narrow_the_list(filled: str) -> None:
+    async with pool(filled, "test") as connections:
+        model = ReadModel(connections)
+        day = timedelta(days=1)
+        assert [r.row_id for r in await model.transactions("u", limit=9, from_=AT + day, to=AT + 2 * day)] == [
+            "t3",
+            "t2",
+        ]
+        assert [r.row_id for r in await model.transactions("u", limit=2, category="food")] == ["t9", "t7"]
+        assert [r.row_id for r in await model.transactions("u", limit=9, status="reversed")] == ["t9"]
+
+
+async def test_another_entity_sees_only_its_own(filled: str) -> None:
+    async with pool(filled, "test") as connections:
+        model = ReadModel(connections)
+        assert [row.row_id for row in await model.transactions("v", limit=9)] == ["x"]
+        assert await model.transaction("v", "t1") is None
+        found = await model.transaction("u", "t1")
+        assert found is not None
+        assert (found.sealed, found.seq) == (b"sealed-1", 1)
+
+
+async def test_alerts_are_listed_newest_first(filled: str) -> None:
+    async with pool(filled, "test") as connections:
+        model = ReadModel(connections)
+        first = await model.alerts("u", limit=2)
+        assert [row.row_id for row in first] == ["a2", "a1"]
+        assert [row.sealed for row in await model.alerts("u", before=(first[-1].at, first[-1].row_id))] == [b"alert-0"]
