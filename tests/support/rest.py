@@ -1,0 +1,107 @@
+"""The REST application in this process: real routes and a real shard, the journal in memory, no Postgres, no Ray."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from litestar import Litestar
+
+from actors import wire
+from actors.client import Client
+from actors.read_model import ReadModel
+from actors.shard import EntityShard
+from serve.api.app import build_app
+from serve.auth.accounts import Accounts
+from serve.auth.keys import KeyRing, load_or_create
+from serve.auth.principal import Role
+from serve.auth.tokens import Issuer, Verifier
+from serve.composition import BEHAVIOUR
+from serve.services import Services
+from tests.support.memory_journal import MemoryJournal
+from tests.support.shards import FakeClock, running_shard
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+class LocalTransport:
+    """`Transport` to a shard in this process."""
+
+    def __init__(self, shard: EntityShard) -> None:
+        self._shard = shard
+
+    async def submit(self, shard: int, blob: bytes) -> bytes:
+        """See `Transport.submit`."""
+        del shard
+        return wire.encode_outcomes(await self._shard.submit(wire.decode_envelopes(blob)))
+
+    async def pull(self, shard: int, blob: bytes) -> bytes:
+        """See `Transport.pull`."""
+        del shard
+        return wire.encode_pulled(await self._shard.pull(wire.decode_pull(blob)))
+
+
+class Rest:
+    """A client of the application, and tokens for it."""
+
+    def __init__(self, http: httpx.AsyncClient, keys: KeyRing) -> None:
+        self.http = http
+        self._issuer = Issuer(keys)
+
+    def bearer(self, user: str = "asha", role: Role = "user") -> dict[str, str]:
+        """Return the header of a user, service or admin."""
+        return {"Authorization": f"Bearer {self._issuer.issue(user, now=NOW, lifetime_s=900, role=role)}"}
+
+
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[Rest]:
+    """Serve the routes on an empty journal. Lists and accounts, which are SQL, are not there."""
+    keys = load_or_create(folder / "keys")
+    clock = FakeClock()
+    clock.at = NOW
+    async with running_shard(MemoryJournal(), behaviour=BEHAVIOUR, clock=clock) as shard:
+        services = Services(
+            runtime=Client(LocalTransport(shard), 1, BEHAVIOUR, cast("Any", None)),
+            read_model=cast("ReadModel", None),
+            accounts=cast("Accounts", None),
+            verifier=Verifier(keys),
+            keys=keys,
+            epoch="epoch",
+            now=clock,
+            readiness=_ready,
+        )
+
+        @asynccontextmanager
+        async def services_of(_: Litestar) -> AsyncGenerator[Services, None]:
+            yield services
+
+        app = build_app(services_of, [])
+        through = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
+        async with _alive(app), httpx.AsyncClient(transport=through, base_url="http://boond") as http:
+            yield Rest(http, keys)
+
+
+@asynccontextmanager
+async def _alive(app: Litestar) -> AsyncIterator[None]:
+    """Hold the application's lifespan in a task of its own: a fixture begins and ends in different ones."""
+    up, down = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        async with app.lifespan():
+            up.set()
+            await down.wait()
+
+    held = asyncio.create_task(hold())
+    await up.wait()
+    try:
+        yield
+    finally:
+        down.set()
+        await held
+
+
+async def _ready() -> dict[str, str]:
+    return {"postgres": "ready", "shards": "not answering: TimeoutError"}

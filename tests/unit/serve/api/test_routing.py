@@ -1,0 +1,145 @@
+"""What surrounds every route: authentication, decoding, idempotency, problem documents."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.runtime import Unavailable
+from serve.api.app import ROUTES
+from tests.support.rest import Rest, serving
+
+
+@pytest.fixture
+async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
+    async with serving(tmp_path) as served:
+        yield served
+
+
+def purchase(**more: Any) -> dict[str, Any]:
+    return {"external_id": "T1", "source": "upi", "amount": 19_725, "currency": "INR", **more}
+
+
+async def test_every_protected_route_asks_for_a_token(rest: Rest) -> None:
+    for route in ROUTES:
+        path = "/api/v1" + route.path.replace("{", "").replace("}", "")
+        answer = await rest.http.request(route.method.value, path, json={})
+        if route.public:
+            assert answer.status_code != 401, route.path
+        else:
+            assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json"), route.path
+
+
+@pytest.mark.parametrize("header", ["", "Basic abc", "Bearer", "Bearer x.y.z", "bearer " + "a" * 9_000])
+async def test_a_credential_that_is_none_of_ours_is_a_401(rest: Rest, header: str) -> None:
+    answer = await rest.http.get("/api/v1/overview", headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_command_the_runtime_cannot_take_is_a_503_with_retry_after(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: Any) -> None:
+        raise Unavailable("20,000 commands wait for this shard", retry_after_s=3)
+
+    monkeypatch.setattr("actors.client.Client.submit", full)
+    answer = await rest.http.post("/api/v1/transactions", json=purchase(), headers=rest.bearer())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_readiness_names_the_part_that_is_not_ready(rest: Rest) -> None:
+    answer = await rest.http.get("/api/v1/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["parts"] == {"postgres": "ready", "shards": "not answering: TimeoutError"}
+
+
+async def test_an_unknown_query_parameter_is_named(rest: Rest) -> None:
+    answer = await rest.http.get("/api/v1/jars", params={"colour": "red"}, headers=rest.bearer())
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "colour")
+
+
+async def test_a_parameter_given_twice_is_refused(rest: Rest) -> None:
+    answer = await rest.http.get("/api/v1/jars?limit=1&limit=2", headers=rest.bearer())
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "limit")
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "many", "-1"])
+async def test_a_page_has_1_to_500_items(rest: Rest, limit: str) -> None:
+    answer = await rest.http.get("/api/v1/jars", params={"limit": limit}, headers=rest.bearer())
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "limit")
+
+
+@pytest.mark.parametrize("key", ["", '""', "x" * 256, "caf\u00e9"])
+async def test_an_idempotency_key_has_1_to_255_printable_characters(rest: Rest, key: str) -> None:
+    headers = [
+        (name.encode(), value.encode("latin-1")) for name, value in {**rest.bearer(), "Idempotency-Key": key}.items()
+    ]
+    answer = await rest.http.post("/api/v1/jars", json={"name": "Goa"}, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+
+
+async def test_the_same_key_on_another_path_is_another_request(rest: Rest) -> None:
+    headers = rest.bearer() | {"Idempotency-Key": "k"}
+    jar = (await rest.http.post("/api/v1/jars", json={"name": "Goa"}, headers=headers)).json()["jar_id"]
+    answer = await rest.http.post(f"/api/v1/jars/{jar}/deposit", json={"amount": 100}, headers=headers)
+    assert answer.status_code == 201
+
+
+async def test_a_service_says_for_whom_it_acts(rest: Rest) -> None:
+    service = rest.bearer("wallet", "service")
+    missing = await rest.http.get("/api/v1/overview", headers=service)
+    assert (missing.status_code, missing.json()["errors"][0]["field"]) == (422, "user_id")
+    answer = await rest.http.get("/api/v1/overview", params={"user_id": "bimo"}, headers=service)
+    assert (answer.status_code, answer.json()["user_id"]) == (200, "bimo")
+
+
+async def test_a_user_acts_only_for_itself(rest: Rest) -> None:
+    for body in (purchase(user_id="bimo"), purchase(user_id="")):
+        answer = await rest.http.post("/api/v1/transactions", json=body, headers=rest.bearer("asha"))
+        assert answer.status_code == 403
+    answer = await rest.http.get("/api/v1/overview", params={"user_id": "bimo"}, headers=rest.bearer("asha"))
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("user_id", ["", "a/b", "x" * 200, "a\x00b", "line\nbreak"])
+async def test_a_user_id_cannot_reach_another_tenant(rest: Rest, user_id: str) -> None:
+    body = purchase(user_id=user_id)
+    answer = await rest.http.post("/api/v1/transactions", json=body, headers=rest.bearer("wallet", "service"))
+    assert answer.status_code == 422
+
+
+async def test_a_fault_nobody_foresaw_says_no_more_than_its_request_id(
+    rest: Rest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the secret is 1234")
+
+    monkeypatch.setattr("serve.envelopes.query", broken)
+    headers = rest.bearer() | {"X-Request-Id": "req-7"}
+    answer = await rest.http.get("/api/v1/overview", headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "req-7" in answer.json()["detail"]
+    assert "secret" not in answer.text
+
+
+async def test_a_duplicate_is_200_with_the_first_receipt(rest: Rest) -> None:
+    first = await rest.http.post("/api/v1/transactions", json=purchase(), headers=rest.bearer())
+    again = await rest.http.post("/api/v1/transactions", json=purchase(kind="purchase"), headers=rest.bearer())
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json() | {"duplicate": True}
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+async def test_a_batch_has_1_to_1000_events(rest: Rest) -> None:
+    for events in ([], [purchase()] * 1_001):
+        answer = await rest.http.post("/api/v1/transactions/batch", json=events, headers=rest.bearer())
+        assert answer.status_code == 422
+
+
+async def test_paths_nobody_serves_are_problems(rest: Rest) -> None:
+    for method, path, status in (("GET", "/nowhere", 404), ("DELETE", "/api/v1/overview", 405)):
+        answer = await rest.http.request(method, path)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
