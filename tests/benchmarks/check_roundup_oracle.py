@@ -1,7 +1,7 @@
 """Hold the round-up rule against a bank's own round-ups.
 
-The file is not part of the project (its licence is not stated): give its path. Columns: date, bank_roundup, debits (of the
-day before, in pounds, separated by spaces). The bank rounds to whole pounds and an exact multiple gives nothing.
+The file is not part of the project (its licence is not stated): give its path. Columns: date, bank_roundup, debits (of
+the day before, in pounds, separated by spaces). The bank rounds to whole pounds; an exact multiple gives nothing.
 """
 
 import csv
