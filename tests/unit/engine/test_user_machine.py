@@ -35,14 +35,20 @@ PLANS = st.builds(c.Plan, every=st.sampled_from(["day", "week", "month"]), amoun
 class UserMachine(RuleBasedStateMachine):
     """One user, held against `naive.Book` after every command."""
 
-    @initialize(auto_saving=st.sampled_from(["on", "on", "off"]))
-    def open(self, auto_saving: Any) -> None:
+    @initialize(
+        auto_saving=st.sampled_from(["on", "on", "off"]),
+        limit=st.sampled_from([20_000, 100_000]),
+        period=st.sampled_from(["weekly", "monthly"]),
+    )
+    def open(self, auto_saving: Any, limit: int, period: Any) -> None:
         self.at = START
         self.person = Person(c.OpenUser(auto_saving=auto_saving), START)
         self.book = naive.Book()
         self.marks: set[str] = set()
         self.notified: dict[date, int] = {}
         self.snapshot_at = 1
+        self.do(c.SetBudget(category="food", limit=limit, period=period))
+        self.do(c.SetBudget(category="overall", limit=2 * limit))
 
     def do(self, command: c.Command) -> None:
         before = BEHAVIOUR.encode_state(self.person.state)
@@ -78,6 +84,23 @@ class UserMachine(RuleBasedStateMachine):
             self.notified[event.local_date] = self.notified.get(event.local_date, 0) + 1
             assert self.notified[event.local_date] <= 3
 
+    @rule(spends=st.lists(st.tuples(st.integers(1, 9_000), CATEGORIES, st.integers(0, 20)), min_size=2, max_size=6))
+    def shop(self, spends: list[tuple[int, str, int]]) -> None:
+        for amount, category, hours in spends:
+            self.at += timedelta(hours=hours)
+            self.do(self._purchase(amount, category))
+
+    @rule(times=st.integers(2, 6), days=st.sampled_from([1, 7, 7, 30]), amount=st.sampled_from([9_000, 9_725]))
+    def keep_a_habit(self, times: int, days: int, amount: int) -> None:
+        for _ in range(times):
+            self.at += timedelta(days=days)
+            self.do(self._purchase(amount, "food"))
+
+    def _purchase(self, amount: int, category: str) -> c.RecordTransaction:
+        return c.RecordTransaction(
+            external_id=f"E{self.person.seq}", source="upi", amount=amount, currency="INR", category=category
+        )
+
     @rule(hours=st.one_of(st.integers(0, 30), st.integers(24 * 3, 24 * 40)))
     def wait(self, hours: int) -> None:
         self.at += timedelta(hours=hours, minutes=7)
@@ -112,8 +135,8 @@ class UserMachine(RuleBasedStateMachine):
 
     @rule(pick=st.integers(0, 99), category=CATEGORIES)
     def edit_transaction(self, pick: int, category: str) -> None:
-        known = [*self.person.transactions, "unknown"]
-        self.do(c.EditTransaction(transaction_id=known[pick % len(known)], category=category))
+        known = ["unknown", *self.person.transactions]
+        self.do(c.EditTransaction(transaction_id=known[-1 - pick % len(known)], category=category))
 
     @rule(goal=st.sampled_from([None, 300, 5000]), cap=st.booleans(), priority=st.integers(1, 3))
     def create_jar(self, goal: int | None, cap: bool, priority: int) -> None:
@@ -123,7 +146,7 @@ class UserMachine(RuleBasedStateMachine):
     def edit_jar(self, pick: int, goal: int | None, plan: c.Plan | None) -> None:
         self.do(c.EditJar(jar_id=self._jar(pick), target_amount=goal, plan=plan))
 
-    @rule(pick=st.integers(0, 9), to=st.one_of(st.none(), st.integers(0, 9)))
+    @rule(pick=st.integers(1, 9), to=st.one_of(st.none(), st.integers(0, 9), st.integers(0, 9)))
     def delete_jar(self, pick: int, to: int | None) -> None:
         self.do(c.DeleteJar(jar_id=self._jar(pick), move_to=None if to is None else self._jar(to)))
 
@@ -132,8 +155,8 @@ class UserMachine(RuleBasedStateMachine):
         self.do(c.DepositToJar(jar_id=self._jar(pick), amount=amount))
 
     def _jar(self, pick: int) -> str:
-        known = [*self.person.state.jars, "unknown"]
-        return known[pick % len(known)]
+        known = list(self.person.state.jars)
+        return known[-1 - pick % len(known)] if pick else "unknown"
 
     @rule(
         category=CATEGORIES,
@@ -144,7 +167,7 @@ class UserMachine(RuleBasedStateMachine):
     def set_budget(self, category: str, limit: int, period: Any, starts_on: int | None) -> None:
         self.do(c.SetBudget(category=category, limit=limit, period=period, starts_on=starts_on))
 
-    @rule(category=CATEGORIES)
+    @rule(category=st.sampled_from(["food", "travel"]))
     def delete_budget(self, category: str) -> None:
         self.do(c.DeleteBudget(category=category))
 
@@ -209,8 +232,8 @@ class UserMachine(RuleBasedStateMachine):
 
 
 UserMachine.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=30,
+    max_examples=120,
+    stateful_step_count=40,
     deadline=None,
     derandomize=True,
     database=None,
