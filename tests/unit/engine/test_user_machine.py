@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from typing_extensions import override
 
 from engine import commands as c
 from engine.behaviour import Context, Facts, Refused
@@ -222,6 +223,7 @@ class UserMachine(RuleBasedStateMachine):
         for query in (GetOverview(), GetJars(limit=1), GetBudgets(), GetBurnRate(), GetStreaks()):
             assert self.person.ask(query, self.at)
 
+    @override
     def teardown(self) -> None:
         if not hasattr(self, "person"):
             return
