@@ -11,7 +11,8 @@ from engine.events import AlertRaised, AlertType, Severity
 
 NOTIFIED_A_DAY_MAX = 3
 RECENT_KEPT = 10
-_TOLD_KEPT_DAYS = 400
+_TOLD_KEPT_DAYS = 70
+"""Marks name a budget's period, the longest is a month, and only the running one alerts."""
 
 
 class Draft(Struct, frozen=True):
@@ -51,7 +52,7 @@ class AlertBook(Struct):
         return mark in self.told
 
     def tell(self, marks: Iterable[str], day: date) -> None:
-        """Remember marks; those of more than 400 days ago are forgotten."""
+        """Remember marks; those of more than 70 days ago are forgotten."""
         ordinal = day.toordinal()
         for mark in marks:
             self.told[mark] = ordinal

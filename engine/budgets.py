@@ -228,25 +228,27 @@ def _threshold_alert(budget: Budget, start: date, spent: int, new: list[str], cu
 
 
 def burn_alerts(
-    budgets: Iterable[Budget], spending: Spending, book: AlertBook, today: date, amount: int, currency: str
+    budgets: Iterable[Budget], spending: Spending, book: AlertBook, day: date, today: date, amount: int, currency: str
 ) -> list[Draft]:
     """Return a warning for each budget whose period will end above its limit though it is not there yet.
 
-    A cheap look at the plain pace comes first; the weighted projection decides. Once a period, never in its quiet time.
+    A cheap look at the plain pace comes first; the weighted projection decides. Once a period, never in its quiet
+    time, never for a spend of another period.
     """
     drafts = []
     for budget in budgets:
         start, end = budget.bounds(today)
+        if not start <= day < end:
+            continue
         spent = budget.spent_in(start) + amount
         elapsed, days = (today - start).days + 1, (end - start).days
         if spent > budget.limit or spent * days <= budget.limit * elapsed or is_quiet((start, end), today):
             continue
         if book.has_told(mark(budget.budget_id, start, "burn")):
             continue
-        rate = measure(spending, budget.category, (start, end), today)
-        projected = rate.projected.mid + amount
-        if projected > budget.limit:
-            drafts.append(_burn_alert(budget, start, projected, rate.days_left, spent, currency))
+        rate = measure(spending, budget.category, (start, end), today, (day, amount))
+        if rate.projected.mid > budget.limit:
+            drafts.append(_burn_alert(budget, start, rate.projected.mid, rate.days_left, spent, currency))
     return drafts
 
 

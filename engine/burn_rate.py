@@ -38,12 +38,19 @@ class Rate(Struct, frozen=True):
     days_left: int
 
 
-def measure(spending: Spending, category: str, period: tuple[date, date], today: date) -> Rate:
-    """Return the rates of a category in the period that holds `today`; today counts as elapsed and as left."""
+def measure(
+    spending: Spending, category: str, period: tuple[date, date], today: date, spend: tuple[date, int] | None = None
+) -> Rate:
+    """Return the rates of a category in the period that holds `today`; today counts as elapsed and as left.
+
+    `spend` (local date, amount) is one more of the category, just being decided.
+    """
     start, end = period
     elapsed, left = (today - start).days + 1, (end - today).days
     spent = spending.between(start, end, category)
-    mean, variance = _weighted(spending, category, today, start)
+    if spend is not None and start <= spend[0] < end:
+        spent += spend[1]
+    mean, variance = _weighted(spending, category, today, start, spend)
     ahead = left - 1
     mid = spent + mean * ahead
     spread = _Z80 * sqrt(variance * ahead)
@@ -51,13 +58,18 @@ def measure(spending: Spending, category: str, period: tuple[date, date], today:
     return Rate(spent, spent // elapsed, round(mean), projected, elapsed, left)
 
 
-def _weighted(spending: Spending, category: str, today: date, start: date) -> tuple[float, float]:
+def _weighted(
+    spending: Spending, category: str, today: date, start: date, spend: tuple[date, int] | None
+) -> tuple[float, float]:
     """Return weighted mean and variance of daily sums; days of the period before anything was known count as zero."""
     first = min(spending.first_day() or start.toordinal(), start.toordinal())
     count = min(DAYS_KEPT, today.toordinal() - first + 1)
+    days = spending.daily(category, today, count)
+    if spend is not None and 0 <= (ago := (today - spend[0]).days) < count:
+        days[-1 - ago] += spend[1]
     total = mean = square = 0.0
     weight = 1.0
-    for amount in reversed(spending.daily(category, today, count)):
+    for amount in reversed(days):
         total += weight
         mean += weight * amount
         square += weight * amount * amount

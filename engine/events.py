@@ -87,6 +87,8 @@ class ProfileUpdated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     refund_policy: Literal["reverse", "keep"]
     plan: Plan
     notifications: dict[str, bool] = {}
+    zone_from: datetime | None = None
+    """When a changed `time_zone` begins to date events; None: at once."""
 
 
 class TransactionRecorded(

@@ -9,11 +9,15 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
+from engine.behaviour import Refused
 from engine.events import Posting
 
 WALLET = "wallet"
 OWN = "own"
 PROMISED = "promised"
+TURNOVER_MAX = 2**56
+"""Most that all postings of a currency may debit, in minor units. Far beyond any person, and low enough that a month's
+projection or a percentage of any sum still fits 64 bits, which is what a snapshot and the wire can hold."""
 
 
 class Unbalanced(Exception):
@@ -21,9 +25,10 @@ class Unbalanced(Exception):
 
 
 class Ledger(Struct):
-    """Balances by currency and account, in minor units."""
+    """Balances by currency and account, in minor units; `turnover` is the sum of all debits by currency."""
 
     balances: dict[str, dict[str, int]] = field(default_factory=dict)
+    turnover: dict[str, int] = field(default_factory=dict)
 
     def post(self, postings: Iterable[Posting]) -> None:
         """Apply the postings of one event; raises `Unbalanced` and changes nothing when they do not sum to zero."""
@@ -34,6 +39,15 @@ class Ledger(Struct):
             if book is None:
                 book = self.balances[posting.currency] = {}
             book[posting.account] = book.get(posting.account, 0) + posting.amount
+            if posting.amount > 0:
+                self.turnover[posting.currency] = self.turnover.get(posting.currency, 0) + posting.amount
+
+    def check_room(self, amount: int, currency: str) -> None:
+        """Refuse an amount that would take the turnover of a currency beyond `TURNOVER_MAX`."""
+        if self.turnover.get(currency, 0) + amount > TURNOVER_MAX:
+            raise Refused(
+                "conflict", f"the turnover in {currency} would pass {TURNOVER_MAX} minor units, the most kept"
+            )
 
     def balance(self, account: str, currency: str) -> int:
         """Return the balance of an account, 0 for one never posted to."""

@@ -10,12 +10,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from engine.commands import BudgetPeriod, PlanPeriod
 
 DAYS_A_WEEK = 7
+_OF_THE_MACHINE = ("localtime", "posixrules", "Factory", "posix/", "right/")
+"""Names that zoneinfo takes though they mean another thing on each machine, or count leap seconds."""
 
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
     """Return the zone of an IANA name; raises ValueError for an unknown one."""
     try:
+        if name.startswith(_OF_THE_MACHINE):
+            raise ValueError("not a place")
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError) as error:
         raise ValueError(f"{name!r} is not an IANA time zone such as Asia/Kolkata") from error

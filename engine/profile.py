@@ -1,6 +1,6 @@
 """Who the user is to the engine: home currency, zone, round-up settings, auto-saving."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from msgspec import UNSET, Struct, field, structs
 
@@ -20,11 +20,24 @@ class Profile(Struct, kw_only=True):
     phone: str | None = None
     rounding: Rounding = field(default_factory=Rounding)
     auto_saving: AutoSaving = field(default_factory=lambda: AutoSaving(state="off"))
+    zone_before: str | None = None
+    zone_from: datetime | None = None
+    """Until this instant dates are still those of `zone_before`."""
     saving_since: datetime | None = None
     """When auto-saving was last turned on: spends from before it are `historical`."""
     refund_policy: RefundPolicy = "reverse"
     plan: Plan = field(default_factory=Plan)
     notifications: dict[str, bool] = field(default_factory=dict)
+
+    def today(self, at: datetime) -> date:
+        """Return the user's local date at an instant."""
+        return periods.local_date(at, self.zone_at(at))
+
+    def zone_at(self, at: datetime) -> str:
+        """Return the zone whose dates count at an instant: a changed one acts from the next local midnight."""
+        if self.zone_before is not None and self.zone_from is not None and at < self.zone_from:
+            return self.zone_before
+        return self.time_zone
 
     def saving_state(self, today: date) -> str:
         """Return `on`, `paused` or `off` on a local date; a pause ends by itself after `until`."""
@@ -37,7 +50,12 @@ class Profile(Struct, kw_only=True):
 def check_currency(name: str, currency: str) -> None:
     """Refuse a code that ISO 4217 does not list."""
     if not money.known(currency):
-        raise invalid(name, f"{currency!r} is not an ISO 4217 currency code such as INR, USD or JPY")
+        raise invalid(name, currency_hint(currency))
+
+
+def currency_hint(currency: str) -> str:
+    """Return what is wrong with a code that ISO 4217 does not list."""
+    return f"{currency!r} is not an ISO 4217 currency code such as INR, USD or JPY"
 
 
 def check_zone(name: str) -> None:
@@ -63,20 +81,25 @@ def open_user(command: OpenUser, context: Context) -> UserOpened:
     )
 
 
-def update(profile: Profile, command: UpdateProfile, context: Context, *, has_postings: bool) -> ProfileUpdated:
-    """Decide a change of settings; the home currency can change only while nothing was posted."""
+def update(
+    profile: Profile, command: UpdateProfile, context: Context, *, has_postings: bool, has_limits: bool
+) -> ProfileUpdated:
+    """Decide a change of settings; the home currency can change only while no amount in it is known."""
     currency = command.currency if command.currency is not UNSET else profile.currency
     check_currency("currency", currency)
-    if currency != profile.currency and has_postings:
-        raise invalid("currency", f"is {profile.currency} and cannot change once money has moved; open a new user")
+    rounding = profile.rounding
+    if currency != profile.currency:
+        _check_free(profile, has_postings=has_postings, has_limits=has_limits)
+        rounding = structs.replace(rounding, unit=None, floor=None, event_cap=None, daily_cap=None)
     zone_name = command.time_zone if command.time_zone is not UNSET else profile.time_zone
     check_zone(zone_name)
-    rounding = _patched(profile.rounding, command.rounding) if command.rounding is not UNSET else profile.rounding
+    if command.rounding is not UNSET:
+        rounding = _patched(rounding, command.rounding)
     check_rounding(rounding, currency)
     auto = command.auto_saving if command.auto_saving is not UNSET else profile.auto_saving
     if auto.until is not None and auto.state != "paused":
         raise invalid("auto_saving.until", "only goes with state paused; leave it out or pause")
-    if command.auto_saving is not UNSET and auto.until and auto.until < periods.local_date(context.at, zone_name):
+    if command.auto_saving is not UNSET and auto.until and auto.until < profile.today(context.at):
         raise invalid("auto_saving.until", f"{auto.until} is past; give a date from today on, or turn saving on")
     return ProfileUpdated(
         at=context.at,
@@ -91,7 +114,19 @@ def update(profile: Profile, command: UpdateProfile, context: Context, *, has_po
         notifications={**profile.notifications, **command.notifications}
         if command.notifications is not UNSET
         else profile.notifications,
+        zone_from=_next_midnight(profile, context.at) if has_postings and zone_name != profile.time_zone else None,
     )
+
+
+def _check_free(profile: Profile, *, has_postings: bool, has_limits: bool) -> None:
+    if has_postings:
+        raise invalid("currency", f"is {profile.currency} and cannot change once money has moved; open a new user")
+    if has_limits or profile.plan.amount is not None:
+        raise invalid("currency", f"is {profile.currency} in budgets, targets or the plan; remove their amounts first")
+
+
+def _next_midnight(profile: Profile, at: datetime) -> datetime:
+    return periods.local_midnight(profile.today(at) + timedelta(days=1), profile.zone_at(at))
 
 
 def _patched(rounding: Rounding, patch: RoundingPatch) -> Rounding:
@@ -109,6 +144,8 @@ def opened(profile: Profile, event: UserOpened) -> None:
 def updated(profile: Profile, event: ProfileUpdated) -> None:
     """Take over changed settings."""
     profile.name, profile.phone = event.name, event.phone
+    if event.time_zone != profile.time_zone:
+        profile.zone_before, profile.zone_from = profile.zone_at(event.at), event.zone_from
     profile.currency, profile.time_zone = event.currency, event.time_zone
     profile.rounding, profile.refund_policy = event.rounding, event.refund_policy
     profile.plan, profile.notifications = event.plan, event.notifications

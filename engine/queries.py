@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, structs
 
 from engine import budgets, jars, periods, roundups
-from engine.behaviour import invalid
+from engine.behaviour import Refused, invalid
 from engine.budgets import BudgetView, key
 from engine.burn_rate import measure, safe_per_day
 from engine.commands import Plan
@@ -70,12 +70,14 @@ Query = GetOverview | GetProfile | GetJars | GetJar | GetBudgets | GetBurnRate |
 
 def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
     """Answer a query as of `at`; `seq` is the last turn the state holds."""
-    today = periods.local_date(at, state.profile.time_zone)
+    if not state.is_open:
+        raise Refused("not_found", "there is no such user; open it first")
+    today = state.profile.today(at)
     match query:
         case GetOverview():
             return overview(state, at, seq, today)
         case GetProfile():
-            return profile(state)
+            return profile(state, today)
         case GetJars(limit, cursor):
             return _page([jar(state, j) for j in _newest(state)], "jar_id", limit, cursor)
         case GetJar(jar_id):
@@ -141,9 +143,10 @@ def plan(one: Plan) -> PlanView:
     return PlanView(one.every, one.amount)
 
 
-def profile(state: UserState) -> ProfileView:
-    """Return the settings with defaults filled in."""
+def profile(state: UserState, today: date) -> ProfileView:
+    """Return the settings with defaults filled in; a pause that has ended by itself is over."""
     p = state.profile
+    saving = p.saving_state(today)
     monthly = state.budgets.get(key(OVERALL, "monthly"))
     event_cap, daily_cap = roundups.default_caps(p.currency)
     return ProfileView(
@@ -162,7 +165,7 @@ def profile(state: UserState) -> ProfileView:
             daily_cap=p.rounding.daily_cap or daily_cap,
             presets=list(roundups.presets(p.currency)),
         ),
-        auto_saving=AutoSavingView(p.auto_saving.state, p.auto_saving.until),
+        auto_saving=AutoSavingView(saving, p.auto_saving.until if saving == p.auto_saving.state else None),
         refund_policy=p.refund_policy,
         plan=plan(p.plan),
         monthly_budget=monthly.limit if monthly else None,
@@ -171,10 +174,10 @@ def profile(state: UserState) -> ProfileView:
 
 
 def burn_rates(state: UserState, today: date) -> BurnRates:
-    """Return the month's burn rate, and that of each budget in its own period."""
-    month = periods.budget_period(today, "monthly", 1)
-    rate = measure(state.spending, OVERALL, month, today)
+    """Return the overall burn rate, in the period of the monthly overall budget, and that of each budget in its own."""
     monthly = state.budgets.get(key(OVERALL, "monthly"))
+    month = periods.budget_period(today, "monthly", monthly.starts_on if monthly else 1)
+    rate = measure(state.spending, OVERALL, month, today)
     limit = monthly.limit if monthly else None
     return BurnRates(
         currency=state.profile.currency,
@@ -234,7 +237,7 @@ def overview(state: UserState, at: datetime, seq: int, today: date) -> Overview:
         user_id=state.user_id,
         seq=seq,
         at=at,
-        profile=profile(state),
+        profile=profile(state, today),
         jars=shown,
         total_saved=sum(j.balance for j in shown),
         budgets=_budgets(state, today),

@@ -85,10 +85,11 @@ def user_id(entity_id: str) -> str:
 
 
 def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
-    """Return the events of a turn on the socket; `shown` is the answer, the data of everything but alerts."""
-    return [
-        {"type": event.type, "data": alerts.view(event)}
-        if type(event) is AlertRaised
-        else {"type": type(event).__struct_config__.tag, "data": shown}
-        for event in turn.events
-    ]
+    """Return a turn's events on the socket: the first with the answer (`shown`) as data, others with themselves."""
+    frames = []
+    for number, event in enumerate(turn.events):
+        if type(event) is AlertRaised:
+            frames.append({"type": event.type, "data": alerts.view(event)})
+        else:
+            frames.append({"type": type(event).__struct_config__.tag, "data": event if number else shown})
+    return frames

@@ -9,9 +9,9 @@ from engine import money
 from engine.behaviour import invalid
 from engine.commands import Rounding
 from engine.events import RoundUp, SkipReason
+from engine.kinds import ROUND_UP_KINDS
 
 HISTORICAL_AFTER = timedelta(hours=72)
-ELIGIBLE_KINDS = frozenset({"purchase", "p2p"})
 _LOW_VALUE = frozenset("BIF CLP COP GNF IDR IRR JPY KHR KRW LAK MMK PYG RWF UGX UZS VND XAF XOF XPF".split())
 """Currencies whose major unit buys next to nothing: their units may be ten times larger."""
 _PRESETS_MAJOR = {"INR": (1, 10, 50, 100), "IDR": (1_000, 5_000, 10_000), "JPY": (10, 100, 500)}
@@ -104,7 +104,7 @@ def decide(spend: Spend, saver: Saver) -> RoundUp:
 
 
 def _guard_before(spend: Spend, saver: Saver) -> SkipReason | None:
-    if spend.direction != "debit" or spend.kind not in ELIGIBLE_KINDS:
+    if spend.direction != "debit" or spend.kind not in ROUND_UP_KINDS:
         return "not_eligible"
     if spend.kind == "p2p" and not saver.rounding.round_up_p2p:
         return "not_eligible"

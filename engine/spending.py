@@ -50,10 +50,10 @@ class Spending(Struct):
         return min(self.days) if self.days else None
 
     def _forget(self, day: date) -> None:
-        if len(self.days) >= DAYS_KEPT:
+        if self.days and min(self.days) <= self.newest - DAYS_KEPT:
             self.days = {d: sums for d, sums in self.days.items() if d > self.newest - DAYS_KEPT}
-        if len(self.months) > MONTHS_KEPT:
-            oldest = month_index(day) - MONTHS_KEPT
+        oldest = month_index(day) - MONTHS_KEPT
+        if self.months and min(self.months) <= oldest:
             self.months = {m: sums for m, sums in self.months.items() if m > oldest}
 
 

@@ -41,13 +41,17 @@ class Streak(Struct, kw_only=True):
         """Count what was saved on a local date (0: could have, did not); one before the healing time is lost."""
         index = periods.plan_index(day, self.plan.every)
         if self.next_open is None:
-            self.next_open = index
+            self.next_open = self._first(day)
         if index < self.next_open:
             return
         before, _ = self.open.get(index, (0, False))
         self.open[index] = (before + saved, True)
         if len(self.open) > 1:
             self._close(day)
+
+    def _first(self, day: date) -> int:
+        """Return the first period a streak may hold: what came in the healing time before its first event counts."""
+        return periods.plan_index(day - HEALING, self.plan.every)
 
     def _close(self, day: date) -> None:
         newest = max(self.open)
@@ -56,6 +60,8 @@ class Streak(Struct, kw_only=True):
         until = self.next_open
         while until < newest and periods.plan_period_end(until, self.plan.every) < horizon:
             until += 1
+        if until == self.next_open:
+            return
         self.closed = self._fold(self.closed, range(self.next_open, until), {})
         self.next_open = until
         self.open = {index: entry for index, entry in self.open.items() if index >= until}
@@ -78,7 +84,7 @@ class Streak(Struct, kw_only=True):
         """Return the streak as of `today`, with one more saving on `day` counted if given."""
         now = periods.plan_index(today, self.plan.every)
         extra = {periods.plan_index(day, self.plan.every): (saved, True)} if day is not None else {}
-        first = self.next_open if self.next_open is not None else min(extra, default=now)
+        first = self.next_open if self.next_open is not None else self._first(day or today)
         fold = self._fold(self.closed, range(first, now), extra)
         saved_now, _ = self._entry(now, extra)
         kept = saved_now >= (self.plan.amount or 1)

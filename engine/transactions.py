@@ -8,36 +8,23 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from engine import alerts, budgets, jars, roundups
+from engine import alerts, budgets, jars, money, roundups
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import Direction, EditTransaction, RecordTransaction
 from engine.events import JarShare, Posting, RoundUp, TransactionEdited, TransactionRecorded
+from engine.kinds import CATEGORY_OF_KIND, INCOME_KINDS, MOVE_KINDS, SPEND_KINDS, UNCATEGORISED
 from engine.ledger import OWN, WALLET, transfer
 from engine.money import show
 from engine.periods import local_date
-from engine.profile import check_currency
+from engine.profile import currency_hint
+from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView, milestone
 from engine.views import Edited, Recorded, TransactionView
 
-SPEND_KINDS = frozenset({"purchase", "p2p", "cash", "fee", "interest_paid", "repayment"})
-INCOME_KINDS = frozenset({"income", "interest", "cashback"})
-MOVE_KINDS = frozenset({"transfer", "savings", "investment"})
 FUTURE_MAX = timedelta(hours=24)
-_KIND_CATEGORY = {
-    "cash": "cash",
-    "fee": "fees",
-    "interest_paid": "fees",
-    "repayment": "repayment",
-    "transfer": "transfer",
-    "savings": "savings",
-    "investment": "investment",
-    "income": "income",
-    "interest": "income",
-    "cashback": "income",
-}
-UNCATEGORISED = "uncategorised"
+_RESERVED = f"{OVERALL!r} names the total of all categories; give the category itself"
 
 
 def direction_of(command: RecordTransaction) -> Direction:
@@ -52,8 +39,11 @@ def direction_of(command: RecordTransaction) -> Direction:
 
 def check(command: RecordTransaction, context: Context) -> datetime:
     """Refuse what cannot be recorded, naming every bad field; return when the payment happened."""
-    check_currency("currency", command.currency)
     errors = []
+    if not money.known(command.currency):
+        errors.append(FieldError("currency", currency_hint(command.currency)))
+    if command.category == OVERALL:
+        errors.append(FieldError("category", _RESERVED))
     if command.status != "settled":
         errors.append(FieldError("status", f"{command.status} is not taken yet; send the event once it is settled"))
     if command.kind == "refund":
@@ -78,7 +68,7 @@ def categorise(command: RecordTransaction, context: Context) -> tuple[str, float
     """Return category, confidence and who said it: the sender first, then the kind, then the models."""
     if command.category is not None:
         return command.category, 1.0, "source"
-    by_kind = _KIND_CATEGORY.get(command.kind)
+    by_kind = CATEGORY_OF_KIND.get(command.kind)
     if by_kind is not None:
         return by_kind, 1.0, "kind"
     if context.prediction is not None:
@@ -100,7 +90,9 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
     when, direction = check(command, context), direction_of(command)
     profile = state.profile
     category, confidence, by = categorise(command, context)
-    day, today = local_date(when, profile.time_zone), local_date(context.at, profile.time_zone)
+    state.ledger.check_room(command.amount, command.currency)
+    zone = profile.zone_at(context.at)
+    day, today = local_date(when, zone), local_date(context.at, zone)
     at_home = command.currency == profile.currency
     spend = command.kind in SPEND_KINDS and at_home
     round_up = _round_up(state, command, direction, when, today, context) if at_home else _pending_rate()
@@ -185,7 +177,7 @@ def _consequences(state: UserState, event: TransactionRecorded, today: date) -> 
             state.budgets, state.alerts, event.category, day, today, event.amount, currency
         )
         touched = budgets.touched(state.budgets, event.category)
-        drafts += budgets.burn_alerts(touched, state.spending, state.alerts, today, event.amount, currency)
+        drafts += budgets.burn_alerts(touched, state.spending, state.alerts, day, today, event.amount, currency)
     for part in event.shares:
         drafts += jar_alerts(state.jars[part.jar_id], part, event.currency)
     streak = state.streaks[USER_STREAK]
@@ -221,10 +213,13 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
     if was is None:
         raise Refused("not_found", f"there is no transaction {command.transaction_id!r}")
     category = was.category if command.category is UNSET else command.category
+    if category == OVERALL:
+        raise invalid("category", _RESERVED)
     description = was.description if command.description is UNSET else command.description
     note = was.note if command.note is UNSET else command.note
-    moved = category != was.category and was.kind in SPEND_KINDS
-    postings = transfer(f"expense:{category}", f"expense:{was.category}", was.amount, was.currency) if moved else []
+    postings = _moved(was, category) if category != was.category else []
+    if postings:
+        state.ledger.check_room(was.amount, was.currency)
     event = TransactionEdited(
         transaction_id=was.transaction_id,
         at=context.at,
@@ -238,13 +233,22 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
         note=note,
         postings=postings,
     )
-    today = local_date(context.at, state.profile.time_zone)
+    today = state.profile.today(context.at)
     drafts: list[Draft] = []
-    if moved and was.counts_as_spend:
+    if postings and was.counts_as_spend:
         drafts = _moved_alerts(state, event, today)
     view = edited_view(was, event, by_user=command.category is not UNSET)
     raised = alerts.raise_all(state.alerts, drafts, context, today)
     return Decision(events=[event, *raised], result=Edited(transaction=view))
+
+
+def _moved(was: TransactionView, category: str) -> list[Posting]:
+    """Return the postings that a new category asks for: only spends and incomes have an account a category."""
+    if was.kind in SPEND_KINDS:
+        return transfer(f"expense:{category}", f"expense:{was.category}", was.amount, was.currency)
+    if was.kind in INCOME_KINDS:
+        return transfer(f"income:{was.category}", f"income:{category}", was.amount, was.currency)
+    return []
 
 
 def _moved_alerts(state: UserState, event: TransactionEdited, today: date) -> list[Draft]:

@@ -41,15 +41,14 @@ from engine.events import (
     TransactionRecorded,
     UserOpened,
 )
-from engine.periods import local_date
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
-from engine.streaks import Streak, replanned
+from engine.streaks import Streak, milestone, replanned
 from engine.views import DepositView, Shown
 
 
 def _today(state: UserState, context: Context) -> date:
-    return local_date(context.at, state.profile.time_zone)
+    return state.profile.today(context.at)
 
 
 def _open(state: UserState, command: OpenUser, context: Context) -> Decision:
@@ -59,14 +58,19 @@ def _open(state: UserState, command: OpenUser, context: Context) -> Decision:
 
 
 def _update_profile(state: UserState, command: UpdateProfile, context: Context) -> Decision:
-    events: list[Any] = [profile.update(state.profile, command, context, has_postings=not state.ledger.is_empty)]
+    has_limits = bool(state.budgets) or any(j.target_amount or (j.plan and j.plan.amount) for j in state.jars.values())
+    events: list[Any] = [
+        profile.update(state.profile, command, context, has_postings=not state.ledger.is_empty, has_limits=has_limits)
+    ]
     if command.monthly_budget is not UNSET:
+        existing = state.budgets.get(budgets.key(OVERALL, "monthly"))
         if command.monthly_budget is not None:
-            limit = SetBudget(category=OVERALL, limit=command.monthly_budget)
+            starts_on = existing.starts_on if existing else None
+            limit = SetBudget(category=OVERALL, limit=command.monthly_budget, starts_on=starts_on)
             events.append(budgets.set_limit(state.budgets, state.spending, limit, context, _today(state, context)))
-        elif budgets.key(OVERALL, "monthly") in state.budgets:
+        elif existing is not None:
             events += budgets.delete(state.budgets, DeleteBudget(category=OVERALL, period="monthly"), context)
-    return _shown(state, events, lambda after: queries.profile(after))
+    return _shown(state, events, lambda after: queries.profile(after, _today(after, context)))
 
 
 def _record(state: UserState, command: RecordTransaction, context: Context) -> Decision:
@@ -85,14 +89,19 @@ def _edit_jar(state: UserState, command: EditJar, context: Context) -> Decision:
 
 def _delete_jar(state: UserState, command: DeleteJar, context: Context) -> Decision:
     event = jars.delete(state.jars, state.ledger, command, context, state.profile.currency)
+    state.ledger.check_room(state.jars[event.jar_id].saved, state.profile.currency)
     return Decision([event], Shown({"jar_id": event.jar_id, "move_to": event.move_to}))
 
 
 def _deposit(state: UserState, command: DepositToJar, context: Context) -> Decision:
     today = _today(state, context)
     event = jars.deposit(state.jars, command, context, today, state.profile.currency)
+    state.ledger.check_room(event.amount, state.profile.currency)
     share = JarShare(event.jar_id, event.amount)
     drafts = transactions.jar_alerts(state.jars[event.jar_id], share, state.profile.currency)
+    streak = state.streaks[USER_STREAK]
+    told = milestone(streak.at(today), streak.at(today, today, event.amount))
+    drafts += [told] if told else []
     raised = alerts.raise_all(state.alerts, drafts, context, today)
     return _shown(state, [event, *raised], lambda after: _deposited(after, event, raised))
 
@@ -161,7 +170,7 @@ def _recorded(state: UserState, event: TransactionRecorded) -> None:
     state.transactions += 1
     saved = event.round_up.base + event.round_up.boost
     if saved:
-        state.saved_today.add(local_date(event.recorded_at, state.profile.time_zone), saved)
+        state.saved_today.add(state.profile.today(event.recorded_at), saved)
     if event.counts_as_spend:
         state.spending.add(event.local_date, event.category, event.amount)
         for budget in budgets.touched(state.budgets, event.category):
@@ -255,6 +264,8 @@ _EVOLVE: dict[type, Callable[[UserState, Any], None]] = {
 
 def decide(state: UserState, command: Command, facts: Facts, context: Context) -> Decision:
     """Return the events of a command; `state` is left as it was. Raises `Refused`."""
+    if not state.is_open and type(command) is not OpenUser:
+        raise Refused("not_found", "there is no such user; open it first")
     if type(command) is EditTransaction:
         return transactions.edit(state, command, facts, context)
     return _DECIDE[type(command)](state, command, context)

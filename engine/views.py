@@ -201,7 +201,7 @@ class BurnRateView(Struct, frozen=True, kw_only=True):
 
 
 class BurnRates(Struct, frozen=True, kw_only=True):
-    """The overall burn rate of the calendar month, and that of each budget."""
+    """The overall burn rate of the month (that of the overall budget if there is one), and that of each budget."""
 
     currency: str
     spent: int

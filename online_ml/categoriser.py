@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from engine.behaviour import Prediction
+from engine.kinds import CATEGORY_OF_KIND, UNCATEGORISED
 from online_ml.lexicon import Lexicon, lexicon
 from online_ml.mcc import BROAD_CODES, category_of
 from online_ml.narration import merchant_name, normalise
-from online_ml.taxonomy import KIND_CATEGORY, UNCATEGORISED
 
 _TEXTS_CACHED = 16_384
 _LONG_NUMBER = re.compile(r"[0-9]{6,}")
@@ -98,7 +98,7 @@ class RuleCategoriser:
         """Return the surest rule's category; `by` is kind, rule (merchant), mcc, text (description) or none."""
         seen = self._read(merchant) if merchant else _SILENT
         name = seen.name
-        if (fixed := KIND_CATEGORY.get(kind)) is not None:
+        if (fixed := CATEGORY_OF_KIND.get(kind)) is not None:
             return Prediction(fixed, self._precision.kind, "kind", name)
         category, confidence, by = seen.category, seen.confidence, "rule"
         if mcc is not None and (known := self._of_mcc(mcc)) is not None and known[1] > confidence:

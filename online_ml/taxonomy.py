@@ -5,8 +5,7 @@ Spending categories follow what a person would budget for, not what a bank sells
 other slug: the categoriser never predicts those.
 """
 
-UNCATEGORISED = "uncategorised"
-"""What a prediction says when no rule is sure enough; a budget of this name would collect them."""
+from engine.kinds import UNCATEGORISED
 
 CATEGORIES: dict[str, str] = {
     "food": "eating out, cafes, bars, delivery of meals, sweets",
@@ -64,17 +63,3 @@ COARSE: dict[str, str] = {
     "income": "income",
 }
 """Coarse labels of the development data and of the MCC mapping, in this taxonomy."""
-
-KIND_CATEGORY: dict[str, str] = {
-    "cash": "cash",
-    "fee": "fees",
-    "interest_paid": "fees",
-    "repayment": "loans",
-    "transfer": "transfer",
-    "savings": "investment",
-    "investment": "investment",
-    "income": "income",
-    "interest": "income",
-    "cashback": "income",
-}
-"""Kinds of transaction that are a category by themselves; `purchase`, `p2p`, `refund` do not say what was bought."""

@@ -108,7 +108,7 @@ _PATH = re.compile(r" - at `\$(?:\.)?(?P<path>[^`]*)`$")
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"missing required field `(?P<name>[^`]+)`"), "is required"),
     (re.compile(r"contains unknown field `(?P<name>[^`]+)`"), "is not a field here; leave it out"),
-    (re.compile(r"matching regex '\^\[A-Z\]\{3\}\$'"), "must be an ISO 4217 currency code in capitals, such as INR"),
+    (re.compile(r"matching regex '\^\[A-Z\]\{3\}"), "must be an ISO 4217 currency code in capitals, such as INR"),
     (re.compile(r"matching regex '\^\[\^"), "must not hold control characters"),
     (re.compile(r"matching regex '\^\[a-z\]"), "must be a slug: a-z, 0-9, _ and -, beginning with a letter"),
     (re.compile(r"matching regex '\^\[0-9\]\{4\}"), "must be four digits"),

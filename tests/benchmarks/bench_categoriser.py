@@ -12,10 +12,11 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from engine.kinds import UNCATEGORISED
 from online_ml.categoriser import RuleCategoriser
 from online_ml.mcc import category_of
 from online_ml.narration import normalise
-from online_ml.taxonomy import COARSE, UNCATEGORISED
+from online_ml.taxonomy import COARSE
 
 
 def truth(row: dict[str, str]) -> str:

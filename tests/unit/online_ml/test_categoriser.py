@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.commands import Kind
+from engine.kinds import CATEGORY_OF_KIND, UNCATEGORISED
 from online_ml.categoriser import Categoriser, Precision, RuleCategoriser
 from online_ml.mcc import BROAD_CODES
-from online_ml.taxonomy import CATEGORIES, KIND_CATEGORY, UNCATEGORISED
+from online_ml.taxonomy import CATEGORIES
 
 RULES: Categoriser = RuleCategoriser()
 
 
-@pytest.mark.parametrize(("kind", "category"), sorted(KIND_CATEGORY.items()))
+@pytest.mark.parametrize(("kind", "category"), sorted(CATEGORY_OF_KIND.items()))
 def test_a_kind_that_is_a_category_comes_before_any_text(kind: str, category: str) -> None:
     said = RULES.predict(merchant="Zomato", mcc="5812", kind=kind)
     assert (said.category, said.by, said.merchant_name) == (category, "kind", "Zomato")

@@ -12,7 +12,7 @@ from online_ml.categoriser import RuleCategoriser
 from online_ml.narration import merchant_name, normalise
 
 VECTORS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "vectors" / "narrations.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "vectors" / "online_ml" / "narrations.json").read_text("utf-8")
 )
 
 

@@ -7,10 +7,11 @@ from typing import get_args
 import msgspec
 
 from engine.commands import Kind, Slug
+from engine.kinds import CATEGORY_OF_KIND
 from online_ml.lexicon import Lexicon, read_keywords
 from online_ml.mcc import BROAD_CODES, category_of, merchant_categories
 from online_ml.narration import normalise
-from online_ml.taxonomy import CATEGORIES, COARSE, KIND_CATEGORY
+from online_ml.taxonomy import CATEGORIES, COARSE
 
 
 def test_every_category_is_a_slug_with_a_meaning() -> None:
@@ -20,12 +21,12 @@ def test_every_category_is_a_slug_with_a_meaning() -> None:
 
 
 def test_every_mapping_ends_in_the_taxonomy() -> None:
-    ends = {*COARSE.values(), *KIND_CATEGORY.values(), *(row.category for row in merchant_categories().values())}
+    ends = {*COARSE.values(), *CATEGORY_OF_KIND.values(), *(row.category for row in merchant_categories().values())}
     assert ends <= CATEGORIES.keys()
 
 
 def test_kinds_are_those_of_the_wire() -> None:
-    assert KIND_CATEGORY.keys() <= set(get_args(Kind))
+    assert CATEGORY_OF_KIND.keys() <= set(get_args(Kind))
 
 
 def test_every_mcc_is_four_digits_and_known_codes_mean_what_they_say() -> None:

@@ -1,0 +1,100 @@
+"""The rules once more, as slowly and plainly as they read: what the engine's running sums are held against."""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from engine.commands import Plan
+from engine.events import (
+    Event,
+    JarDeleted,
+    JarDeposited,
+    ProfileUpdated,
+    TransactionEdited,
+    TransactionRecorded,
+)
+
+Saving = tuple[date, int]
+
+
+@dataclass
+class Spend:
+    """A spend as it stands after the user's edits."""
+
+    day: date
+    category: str
+    amount: int
+
+
+@dataclass
+class Book:
+    """Everything that ever happened, kept in full."""
+
+    spends: dict[str, Spend] = field(default_factory=dict)
+    promised: int = 0
+    plan: Plan = field(default_factory=Plan)
+    savings: list[Saving] = field(default_factory=list)
+
+    def note(self, event: Event) -> None:
+        """Write down an event."""
+        match event:
+            case TransactionRecorded():
+                self._recorded(event)
+            case TransactionEdited() if event.transaction_id in self.spends:
+                self.spends[event.transaction_id].category = event.category
+            case JarDeposited():
+                self.promised += event.amount
+                self.savings.append((event.local_date, event.amount))
+            case ProfileUpdated() if event.plan != self.plan:
+                self.plan, self.savings = event.plan, []
+            case _:
+                pass
+
+    def _recorded(self, event: TransactionRecorded) -> None:
+        saved = sum(part.amount for part in event.shares)
+        self.promised += saved
+        if event.counts_as_spend:
+            self.spends[event.transaction_id] = Spend(event.local_date, event.category, event.amount)
+        if saved or event.round_up.reason == "exact_multiple":
+            self.savings.append((event.local_date, saved))
+
+    def spent(self, start: date, end: date, category: str) -> int:
+        """Return what was spent from `start` up to, not including, `end`."""
+        chosen = [s for s in self.spends.values() if category in ("overall", s.category)]
+        return sum(spend.amount for spend in chosen if start <= spend.day < end)
+
+    def streak(self, today: date) -> tuple[int, int, int]:
+        """Return current, best and freezes as of a day."""
+        current = best = freezes = kept = 0
+        period = min([_first_day(day, self.plan.every) for day, _ in self.savings], default=today)
+        while period <= today:
+            following = _next(period, self.plan.every)
+            saved = [amount for day, amount in self.savings if period <= day < following]
+            if sum(saved) >= (self.plan.amount or 1):
+                current, kept = current + 1, kept + 1
+                best = max(best, current)
+                if kept % 4 == 0:
+                    freezes = min(2, freezes + 1)
+            elif (saved or self.plan.amount is not None) and following <= today:
+                if freezes and current:
+                    freezes -= 1
+                else:
+                    current = kept = freezes = 0
+            period = following
+        return current, best, freezes
+
+
+def _first_day(day: date, every: str) -> date:
+    if every == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if every == "month" else day
+
+
+def _next(period: date, every: str) -> date:
+    if every == "month":
+        return (period + timedelta(days=31)).replace(day=1)
+    return period + timedelta(days=7 if every == "week" else 1)
+
+
+def moved_nothing(event: JarDeleted) -> bool:
+    """Whether a deletion left the promise as it was: it may move it between jars, never change it."""
+    return not any(posting.account == "promised" for posting in event.postings)

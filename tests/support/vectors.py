@@ -1,0 +1,158 @@
+"""The runner of `tests/vectors`: worked examples as data. The format is described in `tests/vectors/README.md`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from engine import money
+from engine.behaviour import Refused
+from engine.commands import Command, RecordTransaction
+from tests.support.person import Person
+
+FOLDER = Path(__file__).parent.parent / "vectors"
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True):
+    """A command and when it arrives."""
+
+    at: datetime
+    command: dict[str, Any]
+
+
+class Amount(Struct, frozen=True, forbid_unknown_fields=True):
+    """An amount to be shown to a person."""
+
+    amount: int
+    currency: str
+
+
+class Refusal(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a refused command says: a code, and the fields it names."""
+
+    code: str
+    fields: list[str] = []
+
+
+class Then(Struct, frozen=True, forbid_unknown_fields=True):
+    """What must hold after `when`. Objects are partial, lists are whole; what is absent is not looked at."""
+
+    refused: Refusal | None = None
+    events: list[dict[str, Any]] | None = None
+    answer: dict[str, Any] | None = None
+    overview: dict[str, Any] | None = None
+    jars: dict[str, int] | None = None
+    balances: dict[str, int] | None = None
+    text: str | None = None
+
+
+class Vector(Struct, frozen=True, forbid_unknown_fields=True):
+    """One worked example of one rule: a command (`when`), or an amount to `show`."""
+
+    rule: str
+    then: Then
+    when: Step | None = None
+    show: Amount | None = None
+    open: Step | None = None
+    given: list[Step] = []
+
+
+class VectorFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The examples of a feature, with the opening and the transaction fields they share."""
+
+    feature: str
+    open: Step
+    vectors: list[Vector]
+    transaction: dict[str, Any] = {}
+
+
+def load(path: Path) -> VectorFile:
+    """Read a file of vectors."""
+    return msgspec.json.decode(path.read_bytes(), type=VectorFile)
+
+
+def check(vector: Vector, file: VectorFile) -> None:
+    """Carry out one vector; raises AssertionError naming the first difference."""
+    if vector.show is not None:
+        assert money.show(vector.show.amount, vector.show.currency) == vector.then.text
+        return
+    assert vector.when is not None, "a vector needs a `when` or a `show`"
+    person = Person()
+    for number, step in enumerate((vector.open or file.open, *vector.given)):
+        person.do(_command(step, file, person, number), step.at)
+    command, then = _command(vector.when, file, person, len(vector.given) + 1), vector.then
+    try:
+        turn = person.do(command, vector.when.at)
+    except Refused as refused:
+        _check_refusal(refused, then)
+        return
+    assert then.refused is None, f"was carried out, but must be refused: {then.refused}"
+    if then.events is not None:
+        _match(_names(then.events, person), [_whole(event) for event in turn.events], "events")
+    if then.answer is not None:
+        _match(_names(then.answer, person), person.answer(turn), "answer")
+    if then.overview is not None:
+        _match(_names(then.overview, person), person.overview(vector.when.at), "overview")
+    _check_balances(then, person)
+
+
+def _check_refusal(refused: Refused, then: Then) -> None:
+    assert then.refused is not None, f"was refused: {refused.detail}"
+    assert (refused.code, sorted(e.field for e in refused.errors)) == (then.refused.code, sorted(then.refused.fields))
+
+
+def _check_balances(then: Then, person: Person) -> None:
+    balances = person.state.ledger.balances.get(person.state.profile.currency, {})
+    if then.jars is not None:
+        assert {jar.name: jar.saved for jar in person.state.jars.values()} == then.jars
+    for account, amount in (then.balances or {}).items():
+        assert balances.get(account, 0) == amount, f"{account} is {balances.get(account, 0)}, not {amount}"
+
+
+def _command(step: Step, file: VectorFile, person: Person, number: int) -> Command:
+    fields = step.command
+    if fields["type"] == "record_transaction":
+        fields = {"external_id": f"E{number}", **file.transaction, **fields}
+        return msgspec.convert(fields, RecordTransaction)
+    return msgspec.convert(_names(fields, person), Command)  # type: ignore[no-any-return]
+
+
+def _names(value: Any, person: Person) -> Any:
+    """Replace `$name` by the id of the jar, else of the transaction with this external id."""
+    if isinstance(value, dict):
+        return {key: _names(inner, person) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_names(inner, person) for inner in value]
+    if isinstance(value, str) and value.startswith("$"):
+        ids = {jar.name: jar.jar_id for jar in person.state.jars.values()}
+        ids |= {t.external_id: t.transaction_id for t in person.transactions.values()}
+        return ids[value[1:]]
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """Return an event as plain data with its defaults, which the journal's encoding leaves out."""
+    if isinstance(value, Struct):
+        tag = value.__struct_config__.tag
+        fields = {name: _whole(getattr(value, name)) for name in value.__struct_fields__}
+        return {"event": tag, **fields} if tag else fields
+    if isinstance(value, (list, tuple)):
+        return [_whole(inner) for inner in value]
+    return msgspec.to_builtins(value)
+
+
+def _match(expected: Any, found: Any, where: str) -> None:
+    if isinstance(expected, dict):
+        assert isinstance(found, dict), f"{where} is {found!r}, not an object"
+        for key, inner in expected.items():
+            assert key in found, f"{where} has no {key!r}"
+            _match(inner, found[key], f"{where}.{key}")
+    elif isinstance(expected, list):
+        assert isinstance(found, list), f"{where} is {found!r}, not a list"
+        assert len(found) == len(expected), f"{where} has {len(found)} items, not {len(expected)}: {found}"
+        for number, (inner, one) in enumerate(zip(expected, found, strict=True)):
+            _match(inner, one, f"{where}[{number}]")
+    else:
+        assert found == expected, f"{where} is {found!r}, not {expected!r}"

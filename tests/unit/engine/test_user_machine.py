@@ -1,0 +1,244 @@
+"""Any sequence of commands, good and bad: the ledger balances, nothing is lost, a replay gives the same state."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from typing_extensions import override
+
+from engine import commands as c
+from engine.behaviour import Context, Facts, Refused
+from engine.events import AlertRaised, JarDeleted
+from engine.ledger import check_balanced, jar_account
+from engine.queries import GetBudgets, GetBurnRate, GetJars, GetOverview, GetStreaks
+from tests.support import naive
+from tests.support.person import BEHAVIOUR, Person, replayed
+
+START = datetime(2026, 10, 20, 6, tzinfo=UTC)
+CATEGORIES = st.sampled_from(["food", "travel", "fees", "overall"])
+KINDS = st.sampled_from(["purchase", "purchase", "purchase", "p2p", "cash", "fee", "income", "transfer", "refund"])
+AMOUNTS = st.one_of(st.integers(1, 30_000), st.sampled_from([1000, 20_000, c.AMOUNT_MAX]))
+ZONES = st.sampled_from(["Asia/Kolkata", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Mars/Base"])
+ROUNDINGS = st.builds(
+    c.RoundingPatch,
+    unit=st.sampled_from([msgspec.UNSET, None, 100, 1000, 10_000, 99]),
+    multiplier=st.sampled_from([msgspec.UNSET, 1, 10]),
+    exact_multiple=st.sampled_from([msgspec.UNSET, "none", "full_unit"]),
+    floor=st.sampled_from([msgspec.UNSET, None, 5000]),
+    daily_cap=st.sampled_from([msgspec.UNSET, None, 2000]),
+)
+PLANS = st.builds(c.Plan, every=st.sampled_from(["day", "week", "month"]), amount=st.sampled_from([None, 300]))
+
+
+class UserMachine(RuleBasedStateMachine):
+    """One user, held against `naive.Book` after every command."""
+
+    @initialize(
+        auto_saving=st.sampled_from(["on", "on", "off"]),
+        limit=st.sampled_from([20_000, 100_000]),
+        period=st.sampled_from(["weekly", "monthly"]),
+    )
+    def open(self, auto_saving: Any, limit: int, period: Any) -> None:
+        self.at = START
+        self.person = Person(c.OpenUser(auto_saving=auto_saving), START)
+        self.book = naive.Book()
+        self.marks: set[str] = set()
+        self.notified: dict[date, int] = {}
+        self.snapshot_at = 1
+        self.do(c.SetBudget(category="food", limit=limit, period=period))
+        self.do(c.SetBudget(category="overall", limit=2 * limit))
+
+    def do(self, command: c.Command) -> None:
+        before = BEHAVIOUR.encode_state(self.person.state)
+        refused = self._decide_only(command)
+        assert BEHAVIOUR.encode_state(self.person.state) == before, "deciding changed the state"
+        if refused is not None:
+            assert refused.code in {"invalid", "not_found", "conflict"}
+            return
+        turn = self.person.do(command, self.at)
+        for event in turn.events:
+            check_balanced(getattr(event, "postings", []))
+            self.book.note(event)
+            if isinstance(event, AlertRaised):
+                self._alerted(event)
+            if isinstance(event, JarDeleted):
+                assert naive.moved_nothing(event)
+        assert BEHAVIOUR.answer(turn)
+        assert BEHAVIOUR.push(turn)
+
+    def _decide_only(self, command: c.Command) -> Refused | None:
+        ids = (f"probe-{number}" for number in range(1000))
+        context = Context(at=self.at, seq=self.person.seq + 1, new_id=ids.__next__)
+        try:
+            BEHAVIOUR.decide(self.person.state, command, Facts(dict(self.person.transactions)), context)
+        except Refused as refused:
+            return refused
+        return None
+
+    def _alerted(self, event: AlertRaised) -> None:
+        assert not self.marks & set(event.marks), "told twice"
+        self.marks |= set(event.marks)
+        if event.data["delivery"] == "now" and event.severity != "critical":
+            self.notified[event.local_date] = self.notified.get(event.local_date, 0) + 1
+            assert self.notified[event.local_date] <= 3
+
+    @rule(spends=st.lists(st.tuples(st.integers(1, 9_000), CATEGORIES, st.integers(0, 20)), min_size=2, max_size=6))
+    def shop(self, spends: list[tuple[int, str, int]]) -> None:
+        for amount, category, hours in spends:
+            self.at += timedelta(hours=hours)
+            self.do(self._purchase(amount, category))
+
+    @rule(times=st.integers(2, 6), days=st.sampled_from([1, 7, 7, 30]), amount=st.sampled_from([9_000, 9_725]))
+    def keep_a_habit(self, times: int, days: int, amount: int) -> None:
+        for _ in range(times):
+            self.at += timedelta(days=days)
+            self.do(self._purchase(amount, "food"))
+
+    def _purchase(self, amount: int, category: str) -> c.RecordTransaction:
+        return c.RecordTransaction(
+            external_id=f"E{self.person.seq}", source="upi", amount=amount, currency="INR", category=category
+        )
+
+    @rule(hours=st.one_of(st.integers(0, 30), st.integers(24 * 3, 24 * 40)))
+    def wait(self, hours: int) -> None:
+        self.at += timedelta(hours=hours, minutes=7)
+
+    @rule()
+    def snapshot(self) -> None:
+        self.snapshot_at = self.person.seq
+
+    @rule(
+        amount=AMOUNTS,
+        kind=KINDS,
+        category=st.one_of(st.none(), CATEGORIES),
+        hours_ago=st.one_of(st.just(0), st.integers(-25, 100)),
+        currency=st.sampled_from(["INR", "INR", "INR", "USD", "XXX"]),
+        balance_after=st.one_of(st.none(), st.integers(-100, 10_000)),
+    )
+    def record(
+        self, amount: int, kind: Any, category: str | None, hours_ago: int, currency: str, balance_after: int | None
+    ) -> None:
+        self.do(
+            c.RecordTransaction(
+                external_id=f"E{self.person.seq}",
+                source="upi",
+                amount=amount,
+                currency=currency,
+                kind=kind,
+                category=category,
+                occurred_at=self.at - timedelta(hours=hours_ago) if hours_ago else None,
+                balance_after=balance_after,
+            )
+        )
+
+    @rule(pick=st.integers(0, 99), category=CATEGORIES)
+    def edit_transaction(self, pick: int, category: str) -> None:
+        known = ["unknown", *self.person.transactions]
+        self.do(c.EditTransaction(transaction_id=known[-1 - pick % len(known)], category=category))
+
+    @rule(goal=st.sampled_from([None, 300, 5000]), cap=st.booleans(), priority=st.integers(1, 3))
+    def create_jar(self, goal: int | None, cap: bool, priority: int) -> None:
+        self.do(c.CreateJar(name="Jar", target_amount=goal, cap_at_target=cap, priority=priority))
+
+    @rule(pick=st.integers(0, 9), goal=st.sampled_from([None, 100, 9000]), plan=st.one_of(st.none(), PLANS))
+    def edit_jar(self, pick: int, goal: int | None, plan: c.Plan | None) -> None:
+        self.do(c.EditJar(jar_id=self._jar(pick), target_amount=goal, plan=plan))
+
+    @rule(pick=st.integers(1, 9), to=st.one_of(st.none(), st.integers(0, 9), st.integers(0, 9)))
+    def delete_jar(self, pick: int, to: int | None) -> None:
+        self.do(c.DeleteJar(jar_id=self._jar(pick), move_to=None if to is None else self._jar(to)))
+
+    @rule(pick=st.integers(0, 9), amount=AMOUNTS)
+    def deposit(self, pick: int, amount: int) -> None:
+        self.do(c.DepositToJar(jar_id=self._jar(pick), amount=amount))
+
+    def _jar(self, pick: int) -> str:
+        known = list(self.person.state.jars)
+        return known[-1 - pick % len(known)] if pick else "unknown"
+
+    @rule(
+        category=CATEGORIES,
+        limit=st.sampled_from([0, 1, 20_000, 100_000, c.AMOUNT_MAX]),
+        period=st.sampled_from(["weekly", "monthly"]),
+        starts_on=st.sampled_from([None, 3, 7, 31]),
+    )
+    def set_budget(self, category: str, limit: int, period: Any, starts_on: int | None) -> None:
+        self.do(c.SetBudget(category=category, limit=limit, period=period, starts_on=starts_on))
+
+    @rule(category=st.sampled_from(["food", "travel"]))
+    def delete_budget(self, category: str) -> None:
+        self.do(c.DeleteBudget(category=category))
+
+    @rule(
+        change=st.one_of(
+            st.builds(c.UpdateProfile, rounding=ROUNDINGS),
+            st.builds(c.UpdateProfile, plan=PLANS),
+            st.builds(c.UpdateProfile, time_zone=ZONES),
+            st.builds(c.UpdateProfile, monthly_budget=st.sampled_from([None, 0, 50_000])),
+            st.builds(c.UpdateProfile, currency=st.sampled_from(["INR", "JPY"])),
+            st.builds(c.UpdateProfile, auto_saving=st.builds(c.AutoSaving, state=st.sampled_from(["on", "paused"]))),
+        )
+    )
+    def update_profile(self, change: c.UpdateProfile) -> None:
+        self.do(change)
+
+    @invariant()
+    def balances_sum_to_zero(self) -> None:
+        for currency, book in self.person.state.ledger.balances.items():
+            assert sum(book.values()) == 0, currency
+
+    @invariant()
+    def jars_hold_what_was_promised(self) -> None:
+        state = self.person.state
+        currency = state.profile.currency
+        for jar in state.jars.values():
+            stages = [
+                state.ledger.balance(jar_account(jar.jar_id, stage), currency) for stage in ("accrued", "settled")
+            ]
+            assert min(stages) >= 0
+            assert jar.saved == sum(stages)
+        assert sum(jar.saved for jar in state.jars.values()) == self.book.promised
+        assert state.ledger.balance("promised", currency) == -self.book.promised
+
+    @invariant()
+    def budgets_are_the_sum_of_their_transactions(self) -> None:
+        state = self.person.state
+        today = state.profile.today(self.at)
+        for budget in state.budgets.values():
+            start, end = budget.bounds(today)
+            assert budget.spent_in(start) == self.book.spent(start, end, budget.category)
+            assert state.spending.between(start, end, budget.category) == budget.spent_in(start)
+
+    @invariant()
+    def streak_is_what_a_recount_gives(self) -> None:
+        today = self.person.state.profile.today(self.at)
+        view = self.person.state.streaks["user"].at(today)
+        assert (view.current, view.best, view.freezes) == self.book.streak(today)
+
+    @invariant()
+    def every_read_has_an_answer(self) -> None:
+        for query in (GetOverview(), GetJars(limit=1), GetBudgets(), GetBurnRate(), GetStreaks()):
+            assert self.person.ask(query, self.at)
+
+    @override
+    def teardown(self) -> None:
+        if not hasattr(self, "person"):
+            return
+        person = self.person
+        assert replayed(person.bodies) == person.state
+        assert replayed(person.bodies, snapshot_at=self.snapshot_at) == person.state
+        assert BEHAVIOUR.decode_state(BEHAVIOUR.encode_state(person.state)) == person.state
+
+
+UserMachine.TestCase.settings = settings(
+    max_examples=120,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestUserMachine = UserMachine.TestCase
