@@ -168,13 +168,18 @@ class RecordTransaction(TransactionFields, frozen=True, kw_only=True, omit_defau
     provenance: Provenance = "self_reported"
 
 
-class EditTransaction(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="edit_transaction"):
-    """The user's word on a transaction: a category (which moves budgets by postings), a description, a note."""
+class TransactionChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The user's word on a transaction; an absent field stays. A category moves budgets by postings."""
 
-    transaction_id: str
     category: Slug | UnsetType = UNSET
     description: Text | None | UnsetType = UNSET
     note: Text | None | UnsetType = UNSET
+
+
+class EditTransaction(TransactionChanges, frozen=True, kw_only=True, omit_defaults=True, tag="edit_transaction"):
+    """Change what a person may change of a transaction."""
+
+    transaction_id: str
 
 
 class CreateJar(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="create_jar"):
@@ -189,10 +194,9 @@ class CreateJar(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     plan: Plan | None = None
 
 
-class EditJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="edit_jar"):
-    """Change a jar; an absent field stays."""
+class JarChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A change of a jar's description; an absent field stays, null clears it."""
 
-    jar_id: str
     name: Name | UnsetType = UNSET
     target_amount: PositiveAmount | None | UnsetType = UNSET
     deadline: date | None | UnsetType = UNSET
@@ -202,6 +206,12 @@ class EditJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="edit_j
     priority: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
     cap_at_target: bool | UnsetType = UNSET
     plan: Plan | None | UnsetType = UNSET
+
+
+class EditJar(JarChanges, frozen=True, kw_only=True, omit_defaults=True, tag="edit_jar"):
+    """Change a jar."""
+
+    jar_id: str
 
 
 class DeleteJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="delete_jar"):

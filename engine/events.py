@@ -151,32 +151,26 @@ class TransactionEdited(
     postings: list[Posting] = []
 
 
-class JarCreated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_created"):
+class JarDescription(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole description of a jar."""
+
+    jar_id: str
+    at: datetime
+    name: str
+    target_amount: int | None = None
+    deadline: date | None = None
+    image_url: str | None = None
+    priority: int = 100
+    cap_at_target: bool = False
+    plan: Plan | None = None
+
+
+class JarCreated(JarDescription, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_created"):
     """A jar exists; it is empty."""
 
-    jar_id: str
-    at: datetime
-    name: str
-    target_amount: int | None = None
-    deadline: date | None = None
-    image_url: str | None = None
-    priority: int = 100
-    cap_at_target: bool = False
-    plan: Plan | None = None
 
-
-class JarEdited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_edited"):
-    """The whole description of a jar after a change."""
-
-    jar_id: str
-    at: datetime
-    name: str
-    target_amount: int | None = None
-    deadline: date | None = None
-    image_url: str | None = None
-    priority: int = 100
-    cap_at_target: bool = False
-    plan: Plan | None = None
+class JarEdited(JarDescription, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_edited"):
+    """A jar is described anew."""
 
 
 class JarDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_deleted"):

@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--url", default="http://127.0.0.1:8000")
     token = commands.add_parser("token", parents=[data], help="print an access token, alone on the last line")
     token.add_argument("--user", required=True, help="user id; with --count the ids are ID-0, ID-1, ...")
-    token.add_argument("--role", default="user", choices=["user", "service", "admin", "auditor"])
+    token.add_argument("--role", default="user", choices=["user", "service", "admin"])
     token.add_argument("--count", type=int, help="print so many tokens, a line each")
     token.add_argument("--lifetime-s", type=int, default=TOKEN_S, help=f"seconds until it ends (default: {TOKEN_S})")
     return top

@@ -1,10 +1,9 @@
 """Jars, budgets, and what the actor knows of pace and streaks."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from engine.budgets import BudgetView
 from engine.commands import (
@@ -15,8 +14,7 @@ from engine.commands import (
     DeleteJar,
     DepositToJar,
     EditJar,
-    Name,
-    Plan,
+    JarChanges,
     PositiveAmount,
     SetBudget,
     Slug,
@@ -47,18 +45,6 @@ class BudgetPage(Struct, frozen=True):
 
     items: list[BudgetView]
     next_cursor: str | None = None
-
-
-class JarPatch(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A change of a jar; an absent field stays, null clears it."""
-
-    name: Name | UnsetType = UNSET
-    target_amount: PositiveAmount | UnsetType | None = UNSET
-    deadline: date | UnsetType | None = UNSET
-    image_url: Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f]+$")] | UnsetType | None = UNSET
-    priority: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
-    cap_at_target: bool | UnsetType = UNSET
-    plan: Plan | UnsetType | None = UNSET
 
 
 class JarRemoval(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +93,7 @@ async def show_jar(call: Call) -> Answer:
 
 async def change_jar(call: Call) -> Answer:
     """Change a jar."""
-    fields = {name: getattr(call.body, name) for name in JarPatch.__struct_fields__}
+    fields = {name: getattr(call.body, name) for name in JarChanges.__struct_fields__}
     return await call.tell(EditJar(jar_id=call.path["jar_id"], **fields))
 
 
@@ -168,7 +154,7 @@ ROUTES = [
     route("POST /jars", create_jar, tag="jars", body=CreateJar, answer=JarView, status=201),
     route("GET /jars", list_jars, tag="jars", query=PageQuery, answer=JarPage),
     route("GET /jars/{jar_id}", show_jar, tag="jars", answer=JarView),
-    route("PATCH /jars/{jar_id}", change_jar, tag="jars", body=JarPatch, answer=JarView),
+    route("PATCH /jars/{jar_id}", change_jar, tag="jars", body=JarChanges, answer=JarView),
     route(
         "DELETE /jars/{jar_id}",
         delete_jar,

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import Meta, Raw, Struct
 
 from actors.messages import Envelope, Outcome
 from adapters.wallets import travel_app
-from engine.commands import EditTransaction, Slug, Status, Text
+from engine.commands import EditTransaction, Slug, Status, TransactionChanges
 from engine.views import Receipt, TransactionView
 from serve import envelopes
 from serve.api.paging import decode_cursor, encode_cursor
@@ -25,14 +25,6 @@ SCAN_MAX = 5_000
 _TRANSACTIONS = msgspec.msgpack.Decoder(TransactionView)
 _ONE = msgspec.json.Decoder(TransactionRequest)
 _JSON = msgspec.json.Encoder()
-
-
-class TransactionPatch(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The user's word on a transaction; an absent field stays."""
-
-    category: Slug | UnsetType = UNSET
-    description: Text | UnsetType | None = UNSET
-    note: Text | UnsetType | None = UNSET
 
 
 class TransactionFilter(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -181,7 +173,7 @@ async def one(call: Call) -> Answer:
 
 async def edit(call: Call) -> Answer:
     """Change category, description or note; a category moves budgets by postings and teaches the model."""
-    patch: TransactionPatch = call.body
+    patch: TransactionChanges = call.body
     transaction_id = call.path["transaction_id"]
     command = EditTransaction(
         transaction_id=transaction_id, category=patch.category, description=patch.description, note=patch.note
@@ -225,7 +217,7 @@ ROUTES = [
         "PATCH /transactions/{transaction_id}",
         edit,
         tag="transactions",
-        body=TransactionPatch,
+        body=TransactionChanges,
         answer=TransactionView,
     ),
 ]
