@@ -6,6 +6,7 @@ exceeded and shows 100 %. Rules: docs/domain.md, "Budgets".
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -48,6 +49,15 @@ class Budget(Struct, kw_only=True):
         self.spent[start] = self.spent.get(start, 0) + amount
         if len(self.spent) > _PERIODS_KEPT[self.period]:
             del self.spent[min(self.spent)]
+
+
+class Standing(NamedTuple):
+    """A budget after a spend: the period of the spend, and what is spent in it."""
+
+    budget: Budget
+    start: date
+    end: date
+    spent: int
 
 
 class ThresholdView(Struct, frozen=True):
@@ -170,26 +180,27 @@ def was_set(budgets: dict[str, Budget], spending: Spending, book: AlertBook, eve
     book.tell((mark(event.budget_id, event.period_start, t) for t in event.told), event.period_start)
 
 
-def lines(budgets: dict[str, Budget], category: str, day: date, amount: int) -> list[BudgetLine]:
-    """Return the budgets a spend touches as they stand after it."""
+def standings(budgets: Iterable[Budget], day: date, amount: int) -> list[Standing]:
+    """Return budgets as they stand after a spend on a local date, in the period of that date."""
     after = []
-    for budget in touched(budgets, category):
-        spent = budget.spent_in(budget.bounds(day)[0]) + amount
-        after.append(BudgetLine(budget.category, spent, budget.limit, percent(spent, budget.limit), budget.period))
+    for budget in budgets:
+        start, end = budget.bounds(day)
+        after.append(Standing(budget, start, end, budget.spent_in(start) + amount))
     return after
 
 
-def alerts_of_spend(
-    budgets: dict[str, Budget], book: AlertBook, category: str, day: date, today: date, amount: int, currency: str
-) -> list[Draft]:
+def lines(after: Iterable[Standing]) -> list[BudgetLine]:
+    """Return what a receipt shows of the budgets a spend touches."""
+    return [
+        BudgetLine(b.category, spent, b.limit, percent(spent, b.limit), b.period) for b, _start, _end, spent in after
+    ]
+
+
+def alerts_of_spend(after: Iterable[Standing], book: AlertBook, today: date, currency: str) -> list[Draft]:
     """Return what a spend makes worth telling: at most one alert a budget, naming all thresholds it passed."""
     drafts = []
-    for budget in touched(budgets, category):
-        start, end = budget.bounds(day)
-        if not start <= today < end:
-            continue
-        spent = budget.spent_in(start) + amount
-        if spent * 100 < THRESHOLDS_PERCENT[0] * budget.limit:
+    for budget, start, end, spent in after:
+        if spent * 100 < THRESHOLDS_PERCENT[0] * budget.limit or not start <= today < end:
             continue
         reached = passed(spent, budget.limit)
         new = [t for t in reached if not book.has_told(mark(budget.budget_id, start, t))]
@@ -228,25 +239,21 @@ def _threshold_alert(budget: Budget, start: date, spent: int, new: list[str], cu
 
 
 def burn_alerts(
-    budgets: Iterable[Budget], spending: Spending, book: AlertBook, day: date, today: date, amount: int, currency: str
+    after: Iterable[Standing], spending: Spending, book: AlertBook, today: date, spend: tuple[date, int], currency: str
 ) -> list[Draft]:
     """Return a warning for each budget whose period will end above its limit though it is not there yet.
 
     A cheap look at the plain pace comes first; the weighted projection decides. Once a period, never in its quiet
-    time, never for a spend of another period.
+    time, never for a spend (local date, amount) of another period.
     """
     drafts = []
-    for budget in budgets:
-        start, end = budget.bounds(today)
-        if not start <= day < end:
-            continue
-        spent = budget.spent_in(start) + amount
+    for budget, start, end, spent in after:
         elapsed, days = (today - start).days + 1, (end - start).days
-        if spent > budget.limit or spent * days <= budget.limit * elapsed or is_quiet((start, end), today):
+        if spent > budget.limit or spent * days <= budget.limit * elapsed or not start <= today < end:
             continue
-        if book.has_told(mark(budget.budget_id, start, "burn")):
+        if is_quiet((start, end), today) or book.has_told(mark(budget.budget_id, start, "burn")):
             continue
-        rate = measure(spending, budget.category, (start, end), today, (day, amount))
+        rate = measure(spending, budget.category, (start, end), today, spend)
         if rate.projected.mid > budget.limit:
             drafts.append(_burn_alert(budget, start, rate.projected.mid, rate.days_left, spent, currency))
     return drafts

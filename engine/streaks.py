@@ -6,6 +6,7 @@ one breaks the streak unless a freeze is left (one per 4 kept, at most 2). Event
 periods stay open that long and the streak is folded anew from them.
 """
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Literal
 
@@ -67,7 +68,11 @@ class Streak(Struct, kw_only=True):
         self.open = {index: entry for index, entry in self.open.items() if index >= until}
 
     def _fold(self, fold: Fold, indexes: range, extra: dict[int, tuple[int, bool]]) -> Fold:
-        for index in sorted(i for i in {*self.open, *extra} if i in indexes) if self.plan.amount is None else indexes:
+        if self.plan.amount is None:
+            known: Iterable[int] = sorted(index for index in {*self.open, *extra} if index in indexes)
+        else:
+            known = indexes
+        for index in known:
             saved, could = self._entry(index, extra)
             if saved >= (self.plan.amount or 1):
                 fold = _kept(fold)
@@ -136,10 +141,15 @@ def replanned(streak: Streak, plan: Plan) -> Streak:
     return streak if streak.plan == plan else Streak(plan=plan)
 
 
-def milestone(before: StreakView, after: StreakView) -> Draft | None:
-    """Return the alert for a streak that has just reached a length worth telling."""
-    if after.current <= before.current or after.current not in TOLD_LENGTHS:
-        return None
+def after(streak: Streak, today: date, day: date, saved: int) -> tuple[StreakView, list[Draft]]:
+    """Return the streak with one more saving, and the alert if it has just reached a length worth telling."""
+    view = streak.at(today, day, saved)
+    if view.current not in TOLD_LENGTHS or streak.at(today).current >= view.current:
+        return view, []
+    return view, [_milestone(view)]
+
+
+def _milestone(after: StreakView) -> Draft:
     return Draft(
         type="streak",
         severity="info",

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from engine import alerts, budgets, jars, money, roundups
+from engine import alerts, budgets, jars, money, roundups, streaks
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import Direction, EditTransaction, RecordTransaction
@@ -20,7 +20,7 @@ from engine.periods import local_date
 from engine.profile import currency_hint
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
-from engine.streaks import StreakView, milestone
+from engine.streaks import StreakView
 from engine.views import Edited, Recorded, TransactionView
 
 FUTURE_MAX = timedelta(hours=24)
@@ -136,10 +136,10 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
         pending_external_id=command.pending_external_id,
         original_external_id=command.original_external_id,
     )
-    streak, drafts = _consequences(state, event, today)
-    lines = budgets.lines(state.budgets, category, day, command.amount) if spend and state.budgets else []
+    after = budgets.standings(budgets.touched(state.budgets, category), day, command.amount) if spend else []
+    streak, drafts = _consequences(state, event, today, after)
     raised = alerts.raise_all(state.alerts, drafts, context, today) if drafts else []
-    return Decision(events=[event, *raised], result=Recorded(budgets=lines, streak=streak))
+    return Decision(events=[event, *raised], result=Recorded(budgets=budgets.lines(after), streak=streak))
 
 
 def _pending_rate() -> RoundUp:
@@ -168,24 +168,22 @@ def could_save(round_up: RoundUp) -> bool:
     return round_up.state != "skipped" or round_up.reason == "exact_multiple"
 
 
-def _consequences(state: UserState, event: TransactionRecorded, today: date) -> tuple[StreakView | None, list[Draft]]:
+def _consequences(
+    state: UserState, event: TransactionRecorded, today: date, after: list[budgets.Standing]
+) -> tuple[StreakView | None, list[Draft]]:
     """Return the streak after the event, and what is worth telling, in a fixed order: budgets, pace, jars, streak."""
     drafts: list[Draft] = []
-    if event.counts_as_spend and state.budgets:
-        currency, day = event.currency, event.local_date
-        drafts += budgets.alerts_of_spend(
-            state.budgets, state.alerts, event.category, day, today, event.amount, currency
-        )
-        touched = budgets.touched(state.budgets, event.category)
-        drafts += budgets.burn_alerts(touched, state.spending, state.alerts, day, today, event.amount, currency)
+    if after:
+        currency, spend = event.currency, (event.local_date, event.amount)
+        drafts += budgets.alerts_of_spend(after, state.alerts, today, currency)
+        drafts += budgets.burn_alerts(after, state.spending, state.alerts, today, spend, currency)
     for part in event.shares:
         drafts += jar_alerts(state.jars[part.jar_id], part, event.currency)
     streak = state.streaks[USER_STREAK]
-    if could_save(event.round_up):
-        after = streak.at(today, event.local_date, event.round_up.amount)
-        told = milestone(streak.at(today), after)
-        return after, [*drafts, told] if told else drafts
-    return streak.at(today), drafts
+    if not could_save(event.round_up):
+        return streak.at(today), drafts
+    view, told = streaks.after(streak, today, event.local_date, event.round_up.amount)
+    return view, drafts + told
 
 
 def jar_alerts(jar: jars.Jar, part: JarShare, currency: str) -> list[Draft]:
@@ -252,10 +250,9 @@ def _moved(was: TransactionView, category: str) -> list[Posting]:
 
 
 def _moved_alerts(state: UserState, event: TransactionEdited, today: date) -> list[Draft]:
-    own = {name: b for name, b in state.budgets.items() if b.category == event.category}
-    return budgets.alerts_of_spend(
-        own, state.alerts, event.category, event.local_date, today, event.amount, event.currency
-    )
+    own = [budget for budget in state.budgets.values() if budget.category == event.category]
+    after = budgets.standings(own, event.local_date, event.amount)
+    return budgets.alerts_of_spend(after, state.alerts, today, event.currency)
 
 
 def edited_view(was: TransactionView, event: TransactionEdited, *, by_user: bool) -> TransactionView:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from engine import alerts, budgets, jars, profile, queries, transactions
+from engine import alerts, budgets, jars, profile, queries, streaks, transactions
 from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import (
     Command,
@@ -43,7 +43,7 @@ from engine.events import (
 )
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
-from engine.streaks import Streak, milestone, replanned
+from engine.streaks import Streak, replanned
 from engine.views import DepositView, Shown
 
 
@@ -99,9 +99,7 @@ def _deposit(state: UserState, command: DepositToJar, context: Context) -> Decis
     state.ledger.check_room(event.amount, state.profile.currency)
     share = JarShare(event.jar_id, event.amount)
     drafts = transactions.jar_alerts(state.jars[event.jar_id], share, state.profile.currency)
-    streak = state.streaks[USER_STREAK]
-    told = milestone(streak.at(today), streak.at(today, today, event.amount))
-    drafts += [told] if told else []
+    drafts += streaks.after(state.streaks[USER_STREAK], today, today, event.amount)[1]
     raised = alerts.raise_all(state.alerts, drafts, context, today)
     return _shown(state, [event, *raised], lambda after: _deposited(after, event, raised))
 
