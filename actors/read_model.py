@@ -9,10 +9,13 @@ from typing import Any
 from msgspec import Struct
 from psycopg_pool import AsyncConnectionPool
 
-from actors import sql
+from actors import codec, sql
+from actors.journal import StoredTurn
 from actors.slots import slot_of
+from engine.behaviour import Behaviour, Turn
 
 ALERTS_LIMIT = 50
+SEQ_MAX = 2**63 - 1
 
 
 class SealedRow(Struct, frozen=True):
@@ -27,9 +30,10 @@ class SealedRow(Struct, frozen=True):
 class ReadModel:
     """Reads for one entity at a time. Raises `psycopg.Error` and `psycopg_pool.PoolTimeout`."""
 
-    def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
-        """`pool` is open, and of `actors.connections.pool`."""
+    def __init__(self, pool: AsyncConnectionPool[Any], behaviour: Behaviour) -> None:
+        """`pool` is open, and of `actors.connections.pool`; `behaviour` decodes what the journal keeps."""
         self._pool = pool
+        self._behaviour = behaviour
 
     async def transactions(
         self,
@@ -75,6 +79,23 @@ class ReadModel:
             before_id=before[1] if before else None,
             limit=limit,
         )
+
+    async def turns(self, entity_id: str, *, limit: int, before: int | None = None) -> list[Turn]:
+        """Return decoded turns of the journal with a seq below `before`, newest first."""
+        parameters = {
+            "slot": slot_of(entity_id),
+            "entity_id": entity_id,
+            "before": SEQ_MAX if before is None else before,
+            "limit": limit,
+        }
+        async with self._pool.connection() as connection:
+            cursor = await connection.cursor(binary=True).execute(sql.TURNS_BEFORE, parameters)
+            stored = [StoredTurn(*row) for row in await cursor.fetchall()]
+        return [self._turn(entity_id, turn) for turn in stored]
+
+    def _turn(self, entity_id: str, stored: StoredTurn) -> Turn:
+        events, result = self._behaviour.decode_turn(codec.unpack(stored.body))
+        return Turn(entity_id, stored.seq, stored.at, events, result)
 
     async def _rows(self, query: str, **parameters: Any) -> list[SealedRow]:
         async with self._pool.connection() as connection:

@@ -128,6 +128,11 @@ FROM unnest(%(slots)b::bigint[], %(entities)b::text[], %(afters)b::bigint[]) AS 
 CROSS JOIN LATERAL (SELECT * FROM journal WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
     AND seq > q.after ORDER BY seq LIMIT %(limit)b) AS j"""
 
+TURNS_BEFORE = """
+SELECT seq, command_id, at, body, chain FROM journal
+WHERE slot = %(slot)b::int AND entity_id = %(entity_id)b COLLATE "C" AND seq < %(before)b
+ORDER BY seq DESC LIMIT %(limit)b"""
+
 HEADS = """
 SELECT q.entity_id, j.seq
 FROM unnest(%(slots)b::bigint[], %(entities)b::text[]) AS q (slot, entity_id)

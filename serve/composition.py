@@ -96,7 +96,7 @@ async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]
         try:
             yield Services(
                 runtime=Client(transport, config.shards, BEHAVIOUR, pool),
-                read_model=ReadModel(pool),
+                read_model=ReadModel(pool, BEHAVIOUR),
                 accounts=Accounts(pool, keys, passwords, utc_now, lifetimes),
                 verifier=Verifier(keys),
                 keys=keys,

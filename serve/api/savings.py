@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from engine import activity
+from engine.activity import JarActivity
 from engine.budgets import BudgetView
 from engine.commands import (
     Amount,
@@ -23,6 +25,9 @@ from engine.queries import GetBudgets, GetBurnRate, GetJar, GetJars, GetOverview
 from engine.views import BurnRates, DepositView, JarView, Overview, StreaksView
 from serve.api.routing import Answer, Call, route
 from serve.problems import field_trouble
+
+TURNS_A_READ, READS_MAX = 500, 8
+"""A page of a jar's activity reads the journal back so far at most; the cursor goes on from there."""
 
 
 class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +49,13 @@ class BudgetPage(Struct, frozen=True):
     """A page of budgets, newest first."""
 
     items: list[BudgetView]
+    next_cursor: str | None = None
+
+
+class ActivityPage(Struct, frozen=True):
+    """A page of what moved in a jar; it may hold fewer items than `limit` and still have a next one."""
+
+    items: list[JarActivity]
     next_cursor: str | None = None
 
 
@@ -108,6 +120,35 @@ async def deposit(call: Call) -> Answer:
     return await call.tell(DepositToJar(jar_id=call.path["jar_id"], amount=call.body.amount), 201)
 
 
+async def jar_activity(call: Call) -> Answer:
+    """List what moved in a jar and why, newest first."""
+    jar_id, wanted = call.path["jar_id"], call.query
+    await call.ask(GetJar(jar_id))
+    before = _position(wanted.cursor)
+    items: list[JarActivity] = []
+    read = TURNS_A_READ
+    for _ in range(READS_MAX):
+        turns = await call.services.read_model.turns(call.entity_id, limit=TURNS_A_READ, before=before)
+        read = len(turns)
+        for turn in turns:
+            before = turn.seq
+            items += activity.of_turn(turn, jar_id)
+            if len(items) >= wanted.limit:
+                break
+        if read < TURNS_A_READ or len(items) >= wanted.limit:
+            break
+    more = before is not None and before > 1 and (read == TURNS_A_READ or len(items) >= wanted.limit)
+    return Answer(msgspec.json.encode(ActivityPage(items, str(before) if more else None)))
+
+
+def _position(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not cursor.isascii() or not cursor.isdigit() or len(cursor) > 18:
+        raise field_trouble("cursor", "is not a cursor of this list; begin without one")
+    return int(cursor)
+
+
 async def set_budget(call: Call) -> Answer:
     """Set the limit of a category, or of `overall`."""
     body: BudgetBody = call.body
@@ -164,6 +205,7 @@ ROUTES = [
         also=((409, "It holds money and move_to names no jar"),),
     ),
     route("POST /jars/{jar_id}/deposit", deposit, tag="jars", body=Deposit, answer=DepositView, status=201),
+    route("GET /jars/{jar_id}/activity", jar_activity, tag="jars", query=PageQuery, answer=ActivityPage),
     route("PUT /budgets/{category}", set_budget, tag="budgets", body=BudgetBody, answer=BudgetView),
     route("GET /budgets", list_budgets, tag="budgets", query=PageQuery, answer=BudgetPage),
     route("DELETE /budgets/{category}", delete_budget, tag="budgets", query=BudgetRemoval, status=204),

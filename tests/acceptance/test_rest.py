@@ -219,6 +219,24 @@ def test_a_jar_that_holds_money_is_deleted_only_into_another(person: httpx.Clien
     assert person.get(f"/jars/{default}").json()["balance"] == 5_000
 
 
+def test_a_jar_says_what_moved_in_it_and_why(person: httpx.Client) -> None:
+    jar = person.post("/jars", json={"name": "Goa", "priority": 1}).json()["jar_id"]
+    for i in range(5):
+        person.post("/transactions", json=purchase(f"T{i}", 19_725))
+    person.post(f"/jars/{jar}/deposit", json={"amount": 5_000})
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": "2", **({"cursor": cursor} if cursor else {})}
+        page = person.get(f"/jars/{jar}/activity", params=query).json()
+        seen += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert [(entry["type"], entry["amount"]) for entry in seen] == [("deposit", 5_000), *[("round_up", 275)] * 5]
+    assert person.get("/jars/nobodys/activity").status_code == 404
+
+
 def test_the_travel_apps_expense_needs_consent(person: httpx.Client) -> None:
     expense = {
         "userId": person.headers["X-User"],

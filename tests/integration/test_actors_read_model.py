@@ -8,6 +8,7 @@ from actors.connections import pool
 from actors.postgres import PostgresJournal
 from actors.read_model import ReadModel
 from engine.behaviour import AlertRow, Rows
+from tests.support.counter import Counter
 from tests.support.rows import AT, transaction, turn
 
 
@@ -36,7 +37,7 @@ async def filled(database_url: str) -> str:
 
 async def test_pages_follow_one_another_without_gaps(filled: str) -> None:
     async with pool(filled, "test") as connections:
-        model = ReadModel(connections)
+        model = ReadModel(connections, Counter())
         first = await model.transactions("u", limit=4)
         assert [row.row_id for row in first] == ["t9", "t8", "t7", "t6"]
         rest = await model.transactions("u", limit=50, before=(first[-1].at, first[-1].row_id))
@@ -46,7 +47,7 @@ async def test_pages_follow_one_another_without_gaps(filled: str) -> None:
 
 async def test_filters_narrow_the_list(filled: str) -> None:
     async with pool(filled, "test") as connections:
-        model = ReadModel(connections)
+        model = ReadModel(connections, Counter())
         day = timedelta(days=1)
         assert [r.row_id for r in await model.transactions("u", limit=9, from_=AT + day, to=AT + 2 * day)] == [
             "t3",
@@ -58,7 +59,7 @@ async def test_filters_narrow_the_list(filled: str) -> None:
 
 async def test_another_entity_sees_only_its_own(filled: str) -> None:
     async with pool(filled, "test") as connections:
-        model = ReadModel(connections)
+        model = ReadModel(connections, Counter())
         assert [row.row_id for row in await model.transactions("v", limit=9)] == ["x"]
         assert await model.transaction("v", "t1") is None
         found = await model.transaction("u", "t1")
@@ -68,7 +69,7 @@ async def test_another_entity_sees_only_its_own(filled: str) -> None:
 
 async def test_alerts_are_listed_newest_first(filled: str) -> None:
     async with pool(filled, "test") as connections:
-        model = ReadModel(connections)
+        model = ReadModel(connections, Counter())
         first = await model.alerts("u", limit=2)
         assert [row.row_id for row in first] == ["a2", "a1"]
         assert [row.sealed for row in await model.alerts("u", before=(first[-1].at, first[-1].row_id))] == [b"alert-0"]
