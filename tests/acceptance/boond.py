@@ -41,8 +41,9 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None
 class Boond:
     """One `boond up` on a data folder."""
 
-    def __init__(self, data: Path, port: int | None = None) -> None:
+    def __init__(self, data: Path, port: int | None = None, settings: dict[str, str] | None = None) -> None:
         self.data = data
+        self.settings = settings or {}
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[str] | None = None
@@ -59,6 +60,7 @@ class Boond:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
+                env={**os.environ, **self.settings},
                 text=True,
             )
         assert self.process.stdout is not None
@@ -165,9 +167,9 @@ def purchase(external_id: str, amount: int, **more: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def running(data: Path, port: int | None = None) -> Iterator[Boond]:
-    """Start an instance, and stop it at the end whatever happened."""
-    boond = Boond(data, port)
+def running(data: Path, port: int | None = None, settings: dict[str, str] | None = None) -> Iterator[Boond]:
+    """Start an instance, `settings` in its environment, and stop it at the end whatever happened."""
+    boond = Boond(data, port, settings)
     boond.start()
     try:
         yield boond

@@ -7,9 +7,11 @@ import threading
 from pathlib import Path
 
 import httpx
+import psycopg
 from typing_extensions import override
 
 from tests.acceptance.boond import Boond, purchase, running, turns_until, until
+from tests.support.postgres import new_database, server_url
 
 
 class Payer(threading.Thread):
@@ -114,3 +116,16 @@ def test_two_instances_run_side_by_side(boond: Boond, tmp_path: Path) -> None:
         assert other.client(mine["access_token"]).get("/transactions").status_code == 401
         assert other.stop(signal.SIGTERM) == 0
     assert boond.client().get("/health/ready").status_code == 200
+
+
+def test_an_external_postgres_is_used_by_the_same_code(tmp_path: Path) -> None:
+    with new_database(server_url()) as url, running(tmp_path / "data", settings={"BOOND_POSTGRES_URL": url}) as boond:
+        me = boond.sign_up("external@example.com")
+        client = boond.client(me["access_token"])
+        assert client.post("/transactions", json=purchase("T1", 19_725)).status_code == 201
+        assert not (boond.data / "postgres").exists()
+        with psycopg.connect(url) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM journal WHERE command_id = 'tx:user:upi:T1:settled'"
+            ).fetchone()
+        assert row == (1,)
