@@ -66,7 +66,7 @@ def test_everything_shipped_is_committed_built_or_a_secret_that_is_never_committ
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     for local in cluster["file_mounts"].values():
         if local.startswith(SECRET) or local == "./dist":
-            ignored = subprocess.run(["git", "check-ignore", "-q", local], cwd=ROOT, check=False)
+            ignored = subprocess.run(["git", "check-ignore", "-q", f"{local}/x"], cwd=ROOT, check=False)
             assert ignored.returncode == 0, f"{local} could be committed"
         else:
             assert local.removeprefix("./") in tracked, f"{local} is not committed"
