@@ -48,7 +48,12 @@ def test_every_variable_it_sets_is_one_that_up_sets_too(run: RunFolder) -> None:
         re.findall(r"^export ([A-Z_]+)$", (DEPLOY / "start.sh").read_text(), re.MULTILINE)
     )
     assert set_here <= ours
-    assert {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_HAPROXY_MAXCONN"} <= set_here
+    assert {
+        "RAY_AUTH_MODE",
+        "RAY_AUTH_TOKEN_PATH",
+        "RAY_SERVE_ENABLE_HA_PROXY",
+        "RAY_SERVE_HAPROXY_MAXCONN",
+    } <= set_here
 
 
 def test_a_cluster_is_not_kept_to_loopback() -> None:
