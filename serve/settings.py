@@ -168,7 +168,6 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     """What a replica or a shard is constructed with. JSON or pickle; keys stay in `data/keys`.
 
     `postgres_url` may carry a password: who can read Ray's or Serve's state can read it.
-
     `namespace` is Ray's, `instance_id` names this data folder; both are part of no durable format.
     """
 
