@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    return settings.load({name: getattr(arguments, name, None) for name in ("data", "host", "port", "shards")})
+    return settings.load({name: getattr(arguments, name, None) for name in settings.FLAGS})
 
 
 def _up(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,8 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-FLAG = "flag"
+FLAGS = ("data", "host", "port", "shards")
+"""Settings that have a flag of `boond up` too; every one has a variable."""
 
 
 class WrongSetting(ValueError):
@@ -164,8 +165,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class RuntimeConfig(Struct, frozen=True, kw_only=True):
-    """What a replica or a shard is constructed with. JSON or pickle; it holds no secret, keys are in `data/keys`.
+    """What a replica or a shard is constructed with. JSON or pickle; keys stay in `data/keys`.
 
+    `postgres_url` may carry a password: who can read Ray's or Serve's state can read it.
     `namespace` is Ray's, `instance_id` names this data folder; both are part of no durable format.
     """
 
@@ -242,6 +244,11 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
         if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
             raise WrongSetting("origins", "origins", origin, "expected scheme://host[:port] without a path")
     return Settings(**given)
+
+
+def accepted(field: str) -> str:
+    """Return in words what values a setting takes."""
+    return _expected(get_type_hints(Settings, include_extras=True)[field]).removeprefix("expected ")
 
 
 def describe() -> list[tuple[str, str, str, str]]:
