@@ -81,14 +81,18 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _token(arguments: argparse.Namespace) -> int:
+    from serve.auth.errors import AuthError
     from serve.auth.keys import load_or_create
     from serve.auth.tokens import Issuer
 
     issuer = Issuer(load_or_create(_settings(arguments).data_folder / "keys"))
     users = [arguments.user] if arguments.count is None else [f"{arguments.user}-{i}" for i in range(arguments.count)]
     now = datetime.fromtimestamp(time.time(), UTC)
-    for user in users:
-        print(issuer.issue(user, now=now, lifetime_s=arguments.lifetime_s, role=arguments.role))
+    try:
+        tokens = [issuer.issue(u, now=now, lifetime_s=arguments.lifetime_s, role=arguments.role) for u in users]
+    except AuthError as error:
+        raise ValueError(str(error)) from None
+    print("\n".join(tokens))
     return 0
 
 

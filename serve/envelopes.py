@@ -55,8 +55,12 @@ def transaction(
     user_field: str = "user_id",
 ) -> Envelope:
     """Return the envelope that records a transaction. Who reports it comes from the credential alone."""
+    known = {name: getattr(fields, name) for name in _FIELDS}
+    if fields.metadata:
+        # The order of keys is no difference: a resend must hash the same.
+        known["metadata"] = dict(sorted(fields.metadata.items()))
     command = RecordTransaction(
-        **{name: getattr(fields, name) for name in _FIELDS},
+        **known,
         origin=principal.origin,
         provenance="wallet" if principal.role == "service" else "self_reported",
     )

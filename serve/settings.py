@@ -35,7 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
-            description="Folder of everything that must last: Postgres, keys, outbox, logs. Another folder is "
+            description="Folder of everything that must last: Postgres, keys, logs. Another folder is "
             "another, empty Boond; back this folder up. Only one `boond up` may use it at a time.",
         ),
     ] = "data"
@@ -50,10 +50,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: Annotated[
         int, Meta(ge=1, le=65535, description="Public port of REST and sockets. Clients and the demo use it.")
     ] = 8000
-    public_url: Annotated[
-        str,
-        Meta(description="What links call this service. Empty: `http://HOST:PORT`. Changing it ends old links."),
-    ] = ""
     shards: Annotated[
         int,
         Meta(
@@ -176,7 +172,6 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     instance_id: str
     shards: int
     data: str
-    public_url: str
     version: str
     snapshot_every: int = 200
     passivate_after_s: float = 600.0
@@ -200,7 +195,6 @@ def runtime_config(settings: Settings, *, postgres_url: str, instance_id: str) -
     """Return what travels of the settings, once it is known where Postgres listens."""
     shared = {f: getattr(settings, f) for f in RuntimeConfig.__struct_fields__ if f in Settings.__struct_fields__}
     shared |= {"data": str(settings.data_folder), "postgres_url": postgres_url}
-    shared |= {"public_url": settings.public_url or settings.url}
     return RuntimeConfig(**shared, namespace=f"boond-{instance_id}", instance_id=instance_id, version=boond_version())
 
 

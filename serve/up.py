@@ -27,6 +27,7 @@ from serve.settings import RuntimeConfig, Settings, runtime_config
 READY_PATH = "/api/v1/health/ready"
 READY_S = 90.0
 DRAIN_S = 15.0
+CONNECTIONS_A_SHARD, CONNECTIONS_A_REPLICA = 4, 8
 RESTARTS_MAX = 3
 """Deaths of Postgres within `RESTARTS_WINDOW_S` after which `up` gives up."""
 RESTARTS_WINDOW_S = 60.0
@@ -190,7 +191,8 @@ class Instance:
     def _start_postgres(self) -> None:
         url = self.settings.postgres_url
         if not url:
-            self.postgres = EmbeddedPostgres(self.data, self.run.postgres)
+            parameters = {"max_connections": str(_connections(self.settings))}
+            self.postgres = EmbeddedPostgres(self.data, self.run.postgres, parameters=parameters)
             self._stops.callback(self._stop_postgres, self.postgres)
             url = self.postgres.start()
         self.config = runtime_config(self.settings, postgres_url=url, instance_id=self.run.instance)
@@ -262,6 +264,12 @@ class Instance:
             raise PartDied(f"postgres ended {len(self._deaths)} times in {RESTARTS_WINDOW_S:.0f} s; see {server.log}")
         say(f"postgres ended by itself and is started again; see {server.log}")
         server.start()
+
+
+def _connections(settings: Settings) -> int:
+    """Return how many connections shards, replicas and tools may need at once."""
+    replicas = settings.api_replicas + settings.live_replicas
+    return 30 + CONNECTIONS_A_SHARD * settings.shards + CONNECTIONS_A_REPLICA * replicas
 
 
 def _status(settings: Settings, path: str) -> int:

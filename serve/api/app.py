@@ -33,7 +33,7 @@ def _documents() -> list[HTTPRouteHandler]:
 
     @get([f"{PREFIX}/docs", "/"], include_in_schema=False)
     async def page() -> ASGIResponse:
-        return ASGIResponse(body=shown, media_type="text/html; charset=utf-8")
+        return ASGIResponse(body=shown, media_type="text/html")
 
     return [document, page]
 

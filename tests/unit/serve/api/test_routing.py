@@ -133,6 +133,13 @@ async def test_a_duplicate_is_200_with_the_first_receipt(rest: Rest) -> None:
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
+async def test_the_order_of_metadata_is_no_difference(rest: Rest) -> None:
+    for metadata, status in (({"a": 1, "b": 2}, 201), ({"b": 2, "a": 1}, 200)):
+        body = purchase(metadata=metadata)
+        answer = await rest.http.post("/api/v1/transactions", json=body, headers=rest.bearer())
+        assert answer.status_code == status
+
+
 async def test_a_batch_has_1_to_1000_events(rest: Rest) -> None:
     for events in ([], [purchase()] * 1_001):
         answer = await rest.http.post("/api/v1/transactions/batch", json=events, headers=rest.bearer())
