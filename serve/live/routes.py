@@ -61,7 +61,7 @@ def live_handler(path: str | Sequence[str]) -> WebsocketRouteHandler:
 
     @websocket(path if isinstance(path, str) else list(path), opt={"exclude_from_auth": True})
     async def live(socket: WebSocket[Any, Any, Any]) -> None:
-        if not admits(socket.headers.get("origin"), socket.headers.get("host"), socket.app.state.origins):
+        if not admits(socket.headers.get("origin"), socket.headers.get("host"), socket.app.state.get("origins", ())):
             await socket.close(FORBIDDEN, "this origin may not open sockets here")
             return
         offered = socket.scope["subprotocols"]
