@@ -14,18 +14,20 @@ AMOUNT_MAX = 2**53 - 1
 """Largest amount, in minor units: what every JSON reader keeps exactly."""
 
 _PRINTABLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_END = r"$(?!\n)"
+"""The end of the text: a `$` alone also matches before a line break that ends it."""
 
 Amount = Annotated[int, Meta(ge=0, le=AMOUNT_MAX, description="minor units")]
 PositiveAmount = Annotated[int, Meta(ge=1, le=AMOUNT_MAX, description="minor units, at least 1")]
 Balance = Annotated[int, Meta(ge=-AMOUNT_MAX, le=AMOUNT_MAX, description="minor units, may be negative")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
-Slug = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,39}$")]
-ExternalId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Source = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Slug = Annotated[str, Meta(pattern=rf"^[a-z][a-z0-9_-]{{0,39}}{_END}")]
+ExternalId = Annotated[str, Meta(min_length=1, max_length=128, pattern=rf"^[^\x00-\x1f\x7f]+{_END}")]
+Source = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}{_END}")]
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=_PRINTABLE)]
 Text = Annotated[str, Meta(max_length=500, pattern=_PRINTABLE)]
 ShortText = Annotated[str, Meta(max_length=120, pattern=_PRINTABLE)]
-Mcc = Annotated[str, Meta(pattern="^[0-9]{4}$", description="ISO 18245 merchant category code")]
+Mcc = Annotated[str, Meta(pattern=rf"^[0-9]{{4}}{_END}", description="ISO 18245 merchant category code")]
 
 Direction = Literal["debit", "credit"]
 Kind = Literal[
@@ -126,7 +128,7 @@ class TransactionFields(Struct, frozen=True, kw_only=True, omit_defaults=True, f
     method: ShortText | None = None
     counterparty: ShortText | None = None
     location: Location | ShortText | None = None
-    metadata: Annotated[dict[ShortText, Text | int | bool | None], Meta(max_length=20)] = {}
+    metadata: Annotated[dict[ShortText, Text | Balance | bool | None], Meta(max_length=20)] = {}
     pending_external_id: ExternalId | None = None
     final: bool | None = None
     original_external_id: ExternalId | None = None

@@ -24,7 +24,7 @@ from engine.queries import Query
 from engine.state import UserState
 from engine.views import Edited, Receipt, Recorded, Result, TransactionView
 
-STATE_SCHEMA = "user/1"
+STATE_SCHEMA = "user/2"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
 Predictor = Callable[[RecordTransaction], Prediction | None]

@@ -17,6 +17,7 @@ from engine.ledger import OWN, WALLET, transfer
 from engine.money import show
 from engine.periods import local_date
 from engine.profile import check_currency
+from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView, milestone
 from engine.views import Edited, Recorded, TransactionView
@@ -38,6 +39,7 @@ _KIND_CATEGORY = {
     "cashback": "income",
 }
 UNCATEGORISED = "uncategorised"
+_RESERVED = f"{OVERALL} names the total of all categories; choose another"
 
 
 def direction_of(command: RecordTransaction) -> Direction:
@@ -62,6 +64,8 @@ def check(command: RecordTransaction, context: Context) -> datetime:
         errors.append(FieldError("revision", "only 0 is taken yet; amendments come with settlement"))
     if command.amount == 0:
         errors.append(FieldError("amount", "must be at least 1 minor unit for a settled event"))
+    if command.category == OVERALL:
+        errors.append(FieldError("category", _RESERVED))
     when = command.occurred_at or context.at
     if when.tzinfo is None:
         errors.append(FieldError("occurred_at", "needs an offset, for example 2026-11-20T09:30:00+05:30"))
@@ -221,6 +225,8 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
     if was is None:
         raise Refused("not_found", f"there is no transaction {command.transaction_id!r}")
     category = was.category if command.category is UNSET else command.category
+    if category == OVERALL:
+        raise invalid("category", _RESERVED)
     description = was.description if command.description is UNSET else command.description
     note = was.note if command.note is UNSET else command.note
     moved = category != was.category and was.kind in SPEND_KINDS

@@ -62,7 +62,9 @@ def _update_profile(state: UserState, command: UpdateProfile, context: Context) 
     events: list[Any] = [profile.update(state.profile, command, context, has_postings=not state.ledger.is_empty)]
     if command.monthly_budget is not UNSET:
         if command.monthly_budget is not None:
-            limit = SetBudget(category=OVERALL, limit=command.monthly_budget)
+            known = state.budgets.get(budgets.key(OVERALL, "monthly"))
+            starts_on = known.starts_on if known else None
+            limit = SetBudget(category=OVERALL, limit=command.monthly_budget, starts_on=starts_on)
             events.append(budgets.set_limit(state.budgets, state.spending, limit, context, _today(state, context)))
         elif budgets.key(OVERALL, "monthly") in state.budgets:
             events += budgets.delete(state.budgets, DeleteBudget(category=OVERALL, period="monthly"), context)
@@ -232,6 +234,7 @@ def _budget_set(state: UserState, event: BudgetSet) -> None:
 
 def _budget_deleted(state: UserState, event: BudgetDeleted) -> None:
     state.budgets.pop(budgets.key(event.category, event.period))
+    state.alerts.forget(budgets.marks_of(event.budget_id))
 
 
 def _alert_raised(state: UserState, event: AlertRaised) -> None:
@@ -256,8 +259,13 @@ _EVOLVE: dict[type, Callable[[UserState, Any], None]] = {
 def decide(state: UserState, command: Command, facts: Facts, context: Context) -> Decision:
     """Return the events of a command; `state` is left as it was. Raises `Refused`."""
     if type(command) is EditTransaction:
-        return transactions.edit(state, command, facts, context)
-    return _DECIDE[type(command)](state, command, context)
+        decision = transactions.edit(state, command, facts, context)
+    else:
+        decision = _DECIDE[type(command)](state, command, context)
+    postings = getattr(decision.events[0], "postings", None)
+    if postings:
+        state.ledger.check_room(postings)
+    return decision
 
 
 def evolve(state: UserState, event: Event) -> None:
