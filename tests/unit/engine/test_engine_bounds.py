@@ -1,5 +1,6 @@
 """What a user, or a broken sender, can do to its own books: they stay finite, exact and usable."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -34,6 +35,16 @@ def overall(book: Book) -> int:
     return sum(book.state.budgets[key(OVERALL, "monthly")].spent.values())
 
 
+def refused_at_last(attempt: Callable[[int], object]) -> Refused:
+    """Try until it is refused; return the refusal."""
+    for i in range(5_000):
+        try:
+            attempt(i)
+        except Refused as refused:
+            return refused
+    raise AssertionError("never refused")
+
+
 def test_no_spend_is_of_the_category_that_names_the_total() -> None:
     book = Book()
     book.tell(SetBudget(category=OVERALL, limit=100_000))
@@ -54,10 +65,7 @@ def test_an_edit_into_the_total_is_refused_and_the_total_stays_what_was_spent() 
 def test_sums_that_outgrow_storage_are_refused_and_the_user_goes_on() -> None:
     book = Book()
     book.tell(SetBudget(category=OVERALL, limit=1))
-    with pytest.raises(Refused) as refused:
-        for _ in range(5_000):
-            book.spend(AMOUNT_MAX)
-    assert refused.value.code == "conflict"
+    assert refused_at_last(lambda _: book.spend(AMOUNT_MAX)).code == "conflict"
     book.tell(CreateJar(name="Goa"))
     book.tell(SetBudget(category="food", limit=1))
     book.behaviour.decode_state(book.behaviour.encode_state(book.state))
@@ -67,19 +75,16 @@ def test_sums_that_outgrow_storage_are_refused_and_the_user_goes_on() -> None:
 def test_deposits_cannot_outgrow_storage_either_and_a_full_jar_can_still_be_read() -> None:
     book = Book()
     jar_id = book.state.default_jar_id
-    with pytest.raises(Refused):
-        for _ in range(5_000):
-            book.tell(DepositToJar(jar_id=jar_id, amount=AMOUNT_MAX))
+    deposit = DepositToJar(jar_id=jar_id, amount=AMOUNT_MAX)
+    assert refused_at_last(lambda _: book.tell(deposit)).code == "conflict"
     book.tell(UpdateProfile(name="U"))
     msgpack.encode(book.state)
 
 
 def test_categories_are_bounded_and_known_ones_go_on() -> None:
     book = Book()
-    with pytest.raises(Refused) as refused:
-        for i in range(ledger.ACCOUNTS_MAX + 1):
-            book.spend(1_000, f"c{i}")
-    assert refused.value.code == "conflict"
+    assert refused_at_last(lambda i: book.spend(1_000, f"c{i}")).code == "conflict"
+    assert len(book.state.ledger.balances["INR"]) == ledger.ACCOUNTS_MAX
     book.spend(1_000, "c1")
 
 
