@@ -19,7 +19,7 @@ from actors.committer import Committer
 from actors.decider import Decider, StaleMemory
 from actors.entity import Activation
 from actors.feed import Feed, turn_frame
-from actors.journal import DataRejected, Fenced, Journal, JournalDown, JournalError
+from actors.journal import DataRejected, Fenced, Journal, JournalDown, JournalError, Reading
 from actors.limits import Limits
 from actors.messages import Envelope, Outcome, Pull, Pulled
 from actors.residents import Residents
@@ -235,30 +235,33 @@ class EntityShard:
         """Put an item into the iteration, or hold it until the last activation of its entity is gone."""
         (self._held if self._residents.is_leaving(item.envelope.entity_id) else items).append(item)
 
-    async def _iterate(self, items: list[Item], redone: bool) -> None:
+    async def _read(self, items: list[Item], redone: bool) -> Reading | None:
+        """Return what an iteration must know; None when it cannot go on: its items are answered, or come again."""
         if self._state in ("fenced", "disconnected"):
             self._refuse(items, f"shard {self._shard} is {self._state}")
-            return
+            return None
         try:
             reading = await self._activator.prepare(items)
-            if reading is not None and not await self._confirm():
-                reading = None
+            if reading is not None and await self._confirm():
+                return reading
         except Fenced as error:
             self._residents.drop_all()
             self._refuse(items, f"not answered: {error}")
             self._end()
-            return
+            return None
         except DataRejected:
-            if self._redo and not redone:
-                self._again(items, redone)
-            else:
+            if redone or not self._redo:
                 self._split(items)
-            return
+                return None
         except JournalError as error:
             self._refuse(items, f"the journal cannot be read: {error}")
-            return
+            return None
+        self._again(items, redone)
+        return None
+
+    async def _iterate(self, items: list[Item], redone: bool) -> None:
+        reading = await self._read(items, redone)
         if reading is None:
-            self._again(items, redone)
             return
         again = []
         for item in items:

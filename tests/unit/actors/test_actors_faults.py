@@ -1,4 +1,4 @@
-"""A seeded storm over one shard's users: faults, take-overs, passivation. What was acknowledged is there once, in order.
+"""A seeded storm over a shard's users: faults, take-overs, passivation. What was acknowledged is there once, in order.
 
 Calls are made as the client's lane makes them: what is unavailable is tried again, with the same ids, in order, at
 whichever incarnation answers, stale ones included. A failure prints its seed.
@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from msgspec import json
+from typing_extensions import override
 
 from actors import chain, codec
 from actors.journal import Conflict, JournalDown, Question, Reading, TurnWrite
@@ -49,6 +50,7 @@ class StormyJournal(MemoryJournal):
         for _ in range(self._random.randrange(4)):
             await asyncio.sleep(0)
 
+    @override
     async def commit(self, shard: int, term: int, turns: Sequence[TurnWrite]) -> None:
         await self._idle()
         fate = self._random.random()
@@ -61,6 +63,7 @@ class StormyJournal(MemoryJournal):
         if fate < 0.15:
             raise JournalDown("after the commit")
 
+    @override
     async def read(self, question: Question) -> Reading:
         await self._idle()
         if self._random.random() < 0.05:
@@ -69,12 +72,14 @@ class StormyJournal(MemoryJournal):
         await self._idle()
         return reading
 
+    @override
     async def confirm(self, shard: int, term: int) -> None:
         if self._random.random() < 0.05:
             raise JournalDown("while confirming")
         await super().confirm(shard, term)
         await self._idle()
 
+    @override
     async def resume(self, shard: int, term: int) -> None:
         if self._random.random() < 0.3:
             raise JournalDown("still")
@@ -128,7 +133,8 @@ class Storm:
     def acknowledge(self, envelope: Envelope, outcome: Outcome) -> None:
         assert envelope.command_id is not None
         if outcome.status == "refused":
-            assert outcome.problem is not None and outcome.problem.code == "poison"
+            assert outcome.problem is not None
+            assert outcome.problem.code == "poison"
             self.poisoned.add((envelope.entity_id, envelope.command_id))
         else:
             row = self.store.commands[envelope.entity_id, envelope.command_id]

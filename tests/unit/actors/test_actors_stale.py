@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec import json, structs
+from typing_extensions import override
 
 from actors.journal import JournalDown, TurnWrite
 from actors.limits import Limits
@@ -74,6 +75,7 @@ async def test_commands_of_a_poisoned_batch_keep_their_order_when_an_entity_is_p
     class Sweeping(MemoryJournal):
         """Sweeps once, while the first half of the poisoned batch is about to be redone."""
 
+        @override
         async def confirm(self, shard: int, term: int) -> None:
             if self.rejected == 1:
                 self.rejected += 1

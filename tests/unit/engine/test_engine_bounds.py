@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from msgspec import ValidationError, convert, msgpack
@@ -153,7 +154,7 @@ def test_a_monthly_budget_set_in_the_profile_keeps_the_day_its_period_starts() -
 
 
 @pytest.mark.parametrize(("kind", "text"), [(ExternalId, "T1"), (Source, "upi"), (Slug, "food"), (Mcc, "5812")])
-def test_an_id_does_not_end_in_a_line_break(kind: type, text: str) -> None:
+def test_an_id_does_not_end_in_a_line_break(kind: Any, text: str) -> None:
     assert convert(text, kind) == text
     with pytest.raises(ValidationError):
         convert(f"{text}\n", kind)
