@@ -14,6 +14,10 @@ from engine.behaviour import Behaviour
 _log = logging.getLogger(__name__)
 
 
+_NO_SNAPSHOT = ""
+"""No snapshot has this schema: an entity whose snapshot cannot be used is rebuilt from its whole journal."""
+
+
 class Activator:
     """Reads for a shard: one round trip an iteration, more only when very many entities wake up at once."""
 
@@ -50,7 +54,12 @@ class Activator:
             answer = await self._journal.read(question)
             if self._residents.generation != generation:
                 return None
-            self._activate(question.entities, answer)
+            damaged = self._activate(question.entities, answer)
+            if damaged:
+                whole = await self._journal.read(Question(_NO_SNAPSHOT, damaged))
+                if self._residents.generation != generation:
+                    return None
+                self.unreadable.update(self._activate(damaged, whole))
             reading.commands.update(answer.commands)
             reading.transactions.update(answer.transactions)
         return reading
@@ -70,13 +79,16 @@ class Activator:
         for start in range(0, len(rest), self._recoveries_max):
             yield Question(schema, rest[start : start + self._recoveries_max])
 
-    def _activate(self, entity_ids: Sequence[str], answer: Reading) -> None:
+    def _activate(self, entity_ids: Sequence[str], answer: Reading) -> list[str]:
+        """Take in what can be activated; return what cannot."""
+        damaged = []
         for entity_id in entity_ids:
             activation = Activation(self._behaviour, entity_id, self._now())
             try:
                 activation.activate(answer.snapshots.get(entity_id), answer.tails.get(entity_id, ()))
             except Exception:
                 _log.exception("cannot activate %s from its journal", entity_id)
-                self.unreadable.add(entity_id)
+                damaged.append(entity_id)
             else:
                 self._residents.add(activation)
+        return damaged

@@ -118,6 +118,9 @@ class Journal(Protocol):
     async def resume(self, shard: int, term: int) -> None:
         """Connect again after `JournalDown`, once the lost backend is surely gone. Raises `Fenced`."""
 
+    async def confirm(self, shard: int, term: int) -> None:
+        """Make sure that the term is still ours: what is answered from memory rests on it. Raises `Fenced`."""
+
     async def commit(self, shard: int, term: int, turns: Sequence[TurnWrite]) -> None:
         """Commit all turns, durably, or none. Raises `Fenced`, `Conflict`, `DataRejected`."""
 

@@ -19,6 +19,8 @@ class Limits(Struct, frozen=True):
     """Turns between two snapshots of an entity."""
     snapshots_waiting_max: int = 2_000
     entities_max: int = 20_000
+    lease_s: float = 0.25
+    """How long a confirmed term lets memory answer reads; a successor answers nothing for as long. 0: ask each time."""
     idle_s: float = 300.0
     sweep_every_s: float = 15.0
     back_off_s_min: float = 0.05

@@ -131,9 +131,17 @@ class PostgresJournal:
             if await kept.fetchone() is None:
                 raise Fenced(f"shard {shard} is no longer ours at term {term}")
 
+    async def confirm(self, shard: int, term: int) -> None:
+        """See `Journal.confirm`."""
+        if not await self._reader.rows(sql.CONFIRM, {"shard": shard, "term": term}):
+            raise Fenced(f"shard {shard} is no longer ours at term {term}")
+
     async def commit(self, shard: int, term: int, turns: Sequence[TurnWrite]) -> None:
         """See `Journal.commit`: one autocommit statement."""
-        legs, parameters = columns(turns)
+        try:
+            legs, parameters = columns(turns)
+        except Exception as error:
+            raise DataRejected(f"a turn cannot be written: {error!r}") from error
         parameters["shard"], parameters["term"] = shard, term
         committed = (await self._writer.rows(sql.commit(legs), parameters))[0][0]
         if committed != len(turns):

@@ -5,6 +5,7 @@ commit. Replies, reads and feed frames leave only after the commit they rest on.
 """
 
 import logging
+import math
 from asyncio import CancelledError, Event, Task, create_task, gather, get_running_loop, sleep
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -18,7 +19,7 @@ from actors.committer import Committer
 from actors.decider import Decider, StaleMemory
 from actors.entity import Activation
 from actors.feed import Feed, turn_frame
-from actors.journal import DataRejected, Fenced, Journal, JournalDown, JournalError
+from actors.journal import DataRejected, Fenced, Journal, JournalDown, JournalError, Reading
 from actors.limits import Limits
 from actors.messages import Envelope, Outcome, Pull, Pulled
 from actors.residents import Residents
@@ -71,6 +72,7 @@ class EntityShard:
         self._on_fenced = on_fenced
         self._limits = limits or Limits()
         self._term = 0
+        self._confirmed_at = -math.inf
         self._state = "starting"
         self._queue: deque[Item] = deque()
         self._queue_bytes = 0
@@ -91,6 +93,8 @@ class EntityShard:
     async def start(self) -> None:
         """Claim the term and begin to work. Raises `JournalDown`, and `Fenced` when the layout is another."""
         self._term = await self._journal.claim(self._shard, self._shards, self._owner)
+        if self._term > 1:
+            await sleep(self._limits.lease_s)
         self._state = "working"
         work: list[Coroutine[Any, Any, None]] = [
             self._work(),
@@ -193,12 +197,13 @@ class EntityShard:
             self._wake.clear()
             while True:
                 self._committer.forget_settled()
+                redone = bool(self._redo)
                 items = self._take()
                 if not items:
                     break
                 self._busy = True
                 try:
-                    await self._iterate(items)
+                    await self._iterate(items, redone)
                 except CancelledError:
                     raise
                 except Exception:
@@ -230,22 +235,35 @@ class EntityShard:
         """Put an item into the iteration, or hold it until the last activation of its entity is gone."""
         (self._held if self._residents.is_leaving(item.envelope.entity_id) else items).append(item)
 
-    async def _iterate(self, items: list[Item]) -> None:
+    async def _read(self, items: list[Item], redone: bool) -> Reading | None:
+        """Return what an iteration must know; None when it cannot go on: its items are answered, or come again."""
         if self._state in ("fenced", "disconnected"):
             self._refuse(items, f"shard {self._shard} is {self._state}")
-            return
+            return None
         try:
             reading = await self._activator.prepare(items)
+            if reading is not None and await self._confirm():
+                return reading
+        except Fenced as error:
+            self._residents.drop_all()
+            self._refuse(items, f"not answered: {error}")
+            self._end()
+            return None
         except DataRejected:
-            self._split(items)
-            return
+            if redone or not self._redo:
+                self._split(items)
+                return None
         except JournalError as error:
             self._refuse(items, f"the journal cannot be read: {error}")
-            return
+            return None
+        self._again(items, redone)
+        return None
+
+    async def _iterate(self, items: list[Item], redone: bool) -> None:
+        reading = await self._read(items, redone)
         if reading is None:
-            self._held[:0] = items
             return
-        alone = bool(self._redo)
+        again = []
         for item in items:
             activation = self._residents.use(item.envelope.entity_id, self._now())
             if activation is not None:
@@ -254,15 +272,37 @@ class EntityShard:
                 except StaleMemory as stale:
                     _log.warning("%s: memory is dropped", stale)
                     self._residents.retire(activation)
-                    self._held.append(item)
+                    again.append(item)
             elif item.envelope.entity_id in self._activator.unreadable:
                 item.resolve(poisoned("the journal of this entity cannot be read by this release"))
             else:
-                self._held.append(item)
+                again.append(item)
+        self._again(again, redone)
         self._committer.nudge()
         self._residents.trim(self._limits.entities_max)
-        if alone:
+        if self._redo:
             await self._committer.settle()
+
+    def _again(self, items: list[Item], redone: bool) -> None:
+        """Put items that found no memory to work on before all that came after them."""
+        if redone and items:
+            self._redo.appendleft(items)
+        else:
+            self._held[:0] = items
+
+    async def _confirm(self) -> bool:
+        """Make sure that no successor answers yet; return whether memory is the same as before. Raises `JournalError`.
+
+        A stale incarnation cannot commit, but its memory could still answer a read, a refusal: so the term must have
+        been ours less than a lease ago, and a successor lets a lease pass before it begins.
+        """
+        asked = get_running_loop().time()
+        if asked - self._confirmed_at < self._limits.lease_s:
+            return True
+        generation = self._residents.generation
+        await self._journal.confirm(self._shard, self._term)
+        self._confirmed_at = asked
+        return self._residents.generation == generation
 
     def _split(self, items: list[Item]) -> None:
         """Redo items in halves, so that what the storage refuses is found; alone, it is the one."""
@@ -341,6 +381,8 @@ class EntityShard:
 
     def _end(self) -> None:
         """Answer no more: the shard has another owner."""
+        if self._state == "fenced":
+            return
         self._state = "fenced"
         self._refuse_all()
         self._feed.close()

@@ -174,6 +174,8 @@ FROM pg_stat_activity AS a
 WHERE a.pid = pg_backend_pid() AND shards.shard = %(shard)b AND shards.term = %(term)b
 RETURNING 1"""
 
+CONFIRM = "SELECT 1 FROM shards WHERE shard = %(shard)b AND term = %(term)b"
+
 STREAM_ID = "SELECT stream_id FROM instance"
 
 TRANSACTIONS_PAGE = """

@@ -59,6 +59,10 @@ class AlertBook(Struct):
         if len(self.told) > 500:
             self.told = {m: d for m, d in self.told.items() if d > ordinal - _TOLD_KEPT_DAYS}
 
+    def forget(self, beginning: str) -> None:
+        """Forget the marks of what is gone."""
+        self.told = {mark: day for mark, day in self.told.items() if not mark.startswith(beginning)}
+
     def raised(self, event: AlertRaised) -> None:
         """Take over an alert."""
         self.recent = [*self.recent[-(RECENT_KEPT - 1) :], view(event)]

@@ -117,7 +117,12 @@ def passed(spent: int, limit: int) -> list[str]:
 
 def mark(budget_id: str, start: date, threshold: str) -> str:
     """Return what `AlertBook` remembers of a told threshold."""
-    return f"budget:{budget_id}:{start.toordinal()}:{threshold}"
+    return f"{marks_of(budget_id)}{start.toordinal()}:{threshold}"
+
+
+def marks_of(budget_id: str) -> str:
+    """Return what every mark of a budget begins with."""
+    return f"budget:{budget_id}:"
 
 
 def touched(budgets: dict[str, Budget], category: str) -> Iterator[Budget]:

@@ -15,9 +15,10 @@ from engine.events import Posting
 WALLET = "wallet"
 OWN = "own"
 PROMISED = "promised"
-TURNOVER_MAX = 2**56
-"""Most that all postings of a currency may debit, in minor units. Far beyond any person, and low enough that a month's
-projection or a percentage of any sum still fits 64 bits, which is what a snapshot and the wire can hold."""
+VOLUME_MAX = 2**56
+"""Most that is ever posted in one currency: its sums, percentages and projections fit the 64 bits of what is stored."""
+ACCOUNTS_MAX = 1_000
+"""Most accounts that hold something, over all currencies: a state is encoded whole, and must stay small."""
 
 
 class Unbalanced(Exception):
@@ -25,10 +26,11 @@ class Unbalanced(Exception):
 
 
 class Ledger(Struct):
-    """Balances by currency and account, in minor units; `turnover` is the sum of all debits by currency."""
+    """Balances by currency and account, in minor units; an account at zero is not kept."""
 
     balances: dict[str, dict[str, int]] = field(default_factory=dict)
-    turnover: dict[str, int] = field(default_factory=dict)
+    volume: dict[str, int] = field(default_factory=dict)
+    """Everything ever debited, by currency: no sum over the accounts can be more."""
 
     def post(self, postings: Iterable[Posting]) -> None:
         """Apply the postings of one event; raises `Unbalanced` and changes nothing when they do not sum to zero."""
@@ -38,16 +40,26 @@ class Ledger(Struct):
             book = self.balances.get(posting.currency)
             if book is None:
                 book = self.balances[posting.currency] = {}
-            book[posting.account] = book.get(posting.account, 0) + posting.amount
+            balance = book.get(posting.account, 0) + posting.amount
+            if balance:
+                book[posting.account] = balance
+            else:
+                book.pop(posting.account, None)
             if posting.amount > 0:
-                self.turnover[posting.currency] = self.turnover.get(posting.currency, 0) + posting.amount
+                self.volume[posting.currency] = self.volume.get(posting.currency, 0) + posting.amount
 
-    def check_room(self, amount: int, currency: str) -> None:
-        """Refuse an amount that would take the turnover of a currency beyond `TURNOVER_MAX`."""
-        if self.turnover.get(currency, 0) + amount > TURNOVER_MAX:
-            raise Refused(
-                "conflict", f"the turnover in {currency} would pass {TURNOVER_MAX} minor units, the most kept"
-            )
+    def check_room(self, postings: Iterable[Posting]) -> None:
+        """Refuse postings that would take the books beyond `VOLUME_MAX` or `ACCOUNTS_MAX`."""
+        added: dict[str, int] = {}
+        opened = 0
+        for posting in postings:
+            opened += posting.account not in self.balances.get(posting.currency, ())
+            added[posting.currency] = added.get(posting.currency, 0) + max(0, posting.amount)
+        for currency, amount in added.items():
+            if self.volume.get(currency, 0) + amount > VOLUME_MAX:
+                raise Refused("conflict", f"the books in {currency} are full: all amounts together pass {VOLUME_MAX}")
+        if opened and opened + sum(map(len, self.balances.values())) > ACCOUNTS_MAX:
+            raise Refused("conflict", f"the books hold {ACCOUNTS_MAX} accounts; use a category they have already")
 
     def balance(self, account: str, currency: str) -> int:
         """Return the balance of an account, 0 for one never posted to."""

@@ -10,6 +10,8 @@ from engine.commands import AutoSaving, OpenUser, Plan, RefundPolicy, Rounding, 
 from engine.events import ProfileUpdated, UserOpened
 from engine.roundups import check_rounding
 
+NOTIFICATIONS_MAX = 100
+
 
 class Profile(Struct, kw_only=True):
     """The settings as they stand; a change acts on later events only."""
@@ -96,6 +98,11 @@ def update(
     if command.rounding is not UNSET:
         rounding = _patched(rounding, command.rounding)
     check_rounding(rounding, currency)
+    notifications = profile.notifications
+    if command.notifications is not UNSET:
+        notifications = {**notifications, **command.notifications}
+        if len(notifications) > NOTIFICATIONS_MAX:
+            raise invalid("notifications", f"has {len(notifications)} names; at most {NOTIFICATIONS_MAX} are kept")
     auto = command.auto_saving if command.auto_saving is not UNSET else profile.auto_saving
     if auto.until is not None and auto.state != "paused":
         raise invalid("auto_saving.until", "only goes with state paused; leave it out or pause")
@@ -111,9 +118,7 @@ def update(
         auto_saving=auto,
         refund_policy=command.refund_policy if command.refund_policy is not UNSET else profile.refund_policy,
         plan=command.plan if command.plan is not UNSET else profile.plan,
-        notifications={**profile.notifications, **command.notifications}
-        if command.notifications is not UNSET
-        else profile.notifications,
+        notifications=notifications,
         zone_from=_next_midnight(profile, context.at) if has_postings and zone_name != profile.time_zone else None,
     )
 

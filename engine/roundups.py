@@ -119,16 +119,19 @@ def _guard_before(spend: Spend, saver: Saver) -> SkipReason | None:
 
 
 class SavedToday(Struct):
-    """How much round-ups took on the last local date they took anything: what the daily cap counts."""
+    """How much round-ups took on the newest local date they took anything: what the daily cap counts.
+
+    A date before it (a zone further west, a clock set back) counts as the newest, so that no cap begins anew twice.
+    """
 
     day: date | None = None
     amount: int = 0
 
     def on(self, day: date) -> int:
         """Return what was taken on a local date."""
-        return self.amount if self.day == day else 0
+        return self.amount if self.day is not None and day <= self.day else 0
 
     def add(self, day: date, amount: int) -> None:
         """Count a round-up taken on a local date."""
         self.amount = self.on(day) + amount
-        self.day = day
+        self.day = day if self.day is None else max(self.day, day)

@@ -28,12 +28,10 @@ class Spending(Struct):
             self.newest = ordinal
             self._forget(day)
         if ordinal > self.newest - DAYS_KEPT:
-            sums = self.days.setdefault(ordinal, {})
-            sums[category] = sums.get(category, 0) + amount
+            _add(self.days.setdefault(ordinal, {}), category, amount)
         month = month_index(day)
         if month > month_index(date.fromordinal(self.newest)) - MONTHS_KEPT:
-            sums = self.months.setdefault(month, {})
-            sums[category] = sums.get(category, 0) + amount
+            _add(self.months.setdefault(month, {}), category, amount)
 
     def between(self, start: date, end: date, category: str) -> int:
         """Return what was spent from `start` up to, not including, `end`; `overall` sums every category."""
@@ -55,6 +53,15 @@ class Spending(Struct):
         oldest = month_index(day) - MONTHS_KEPT
         if self.months and min(self.months) <= oldest:
             self.months = {m: sums for m, sums in self.months.items() if m > oldest}
+
+
+def _add(sums: dict[str, int], category: str, amount: int) -> None:
+    """Add to a sum; one back at zero is not kept, so that edits to and fro leave nothing behind."""
+    total = sums.get(category, 0) + amount
+    if total:
+        sums[category] = total
+    else:
+        sums.pop(category, None)
 
 
 def _of(sums: dict[str, int], category: str) -> int:

@@ -90,7 +90,6 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
     when, direction = check(command, context), direction_of(command)
     profile = state.profile
     category, confidence, by = categorise(command, context)
-    state.ledger.check_room(command.amount, command.currency)
     zone = profile.zone_at(context.at)
     day, today = local_date(when, zone), local_date(context.at, zone)
     at_home = command.currency == profile.currency
@@ -216,8 +215,6 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
     description = was.description if command.description is UNSET else command.description
     note = was.note if command.note is UNSET else command.note
     postings = _moved(was, category) if category != was.category else []
-    if postings:
-        state.ledger.check_room(was.amount, was.currency)
     event = TransactionEdited(
         transaction_id=was.transaction_id,
         at=context.at,

@@ -89,14 +89,12 @@ def _edit_jar(state: UserState, command: EditJar, context: Context) -> Decision:
 
 def _delete_jar(state: UserState, command: DeleteJar, context: Context) -> Decision:
     event = jars.delete(state.jars, state.ledger, command, context, state.profile.currency)
-    state.ledger.check_room(state.jars[event.jar_id].saved, state.profile.currency)
     return Decision([event], Shown({"jar_id": event.jar_id, "move_to": event.move_to}))
 
 
 def _deposit(state: UserState, command: DepositToJar, context: Context) -> Decision:
     today = _today(state, context)
     event = jars.deposit(state.jars, command, context, today, state.profile.currency)
-    state.ledger.check_room(event.amount, state.profile.currency)
     share = JarShare(event.jar_id, event.amount)
     drafts = transactions.jar_alerts(state.jars[event.jar_id], share, state.profile.currency)
     drafts += streaks.after(state.streaks[USER_STREAK], today, today, event.amount)[1]
@@ -239,6 +237,7 @@ def _budget_set(state: UserState, event: BudgetSet) -> None:
 
 def _budget_deleted(state: UserState, event: BudgetDeleted) -> None:
     state.budgets.pop(budgets.key(event.category, event.period))
+    state.alerts.forget(budgets.marks_of(event.budget_id))
 
 
 def _alert_raised(state: UserState, event: AlertRaised) -> None:
@@ -265,8 +264,13 @@ def decide(state: UserState, command: Command, facts: Facts, context: Context) -
     if not state.is_open and type(command) is not OpenUser:
         raise Refused("not_found", "there is no such user; open it first")
     if type(command) is EditTransaction:
-        return transactions.edit(state, command, facts, context)
-    return _DECIDE[type(command)](state, command, context)
+        decision = transactions.edit(state, command, facts, context)
+    else:
+        decision = _DECIDE[type(command)](state, command, context)
+    postings = getattr(decision.events[0], "postings", None)
+    if postings:
+        state.ledger.check_room(postings)
+    return decision
 
 
 def evolve(state: UserState, event: Event) -> None:

@@ -12,7 +12,8 @@ from serve.problems import Trouble, field_trouble
 TENANT_DEFAULTS = OpenUser()
 """How a user nobody signed up is opened: rupees, Kolkata, auto-saving off until it or the user turns it on."""
 
-_ENCODER = msgspec.msgpack.Encoder()
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+"""Keys of `metadata` are sorted: the same members in another order are the same command."""
 _OPENING = _ENCODER.encode(TENANT_DEFAULTS)
 _FIELDS = TransactionFields.__struct_fields__
 
@@ -39,11 +40,12 @@ def subject(principal: Principal, user_id: str | None, *, field: str = "user_id"
 def transaction_id_of(command: RecordTransaction) -> str:
     """Return the command id of a report: its identity (origin, source, external id) with status and revision.
 
-    Origin comes first, so that a person's own entry never occupies a provider's id; the status is a closed vocabulary
-    behind the last colon, so that no external id can imitate another's.
+    Origin comes first, so that a person's own entry never occupies a provider's id; neither it nor a source has a
+    slash, so that no name of a service imitates another's source. The status is a closed vocabulary behind the last
+    colon, so that no external id can imitate another's.
     """
     revision = f":r{command.revision}" if command.revision else ""
-    return f"tx:{command.origin}:{command.source}:{command.external_id}:{command.status}{revision}"
+    return f"tx:{command.origin}/{command.source}:{command.external_id}:{command.status}{revision}"
 
 
 def transaction(

@@ -33,6 +33,7 @@ LOG = logging.getLogger("boond.api")
 PREFIX = "/api/v1"
 BODY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 255
+ID_LENGTH_MAX = 200
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -173,13 +174,21 @@ async def _carry_out(
         principal=principal,
         body=body,
         query=query,
-        path={name: str(value) for name, value in request.path_params.items()},
+        path=_path(request),
         request_id=request_id,
         idempotency_key=_idempotency_key(request),
         route=route,
         raw=raw,
     )
     return await route.handler(call)
+
+
+def _path(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Return the parameters of the path; what could not be anyone's id goes no further."""
+    given = {name: str(value) for name, value in request.path_params.items()}
+    if not all(value.isprintable() and len(value) <= ID_LENGTH_MAX for value in given.values()):
+        raise Trouble(404, "There is nothing by that id.", name="not-found")
+    return given
 
 
 def authenticate(header: str | None, services: Services) -> Principal:

@@ -129,6 +129,16 @@ async def test_a_stale_term_commits_nothing(open_journal: OpenJournal) -> None:
     assert (await new.histories([("u", 1)], 9))["u"][0].command_id == "tx:new"
 
 
+async def test_a_stale_term_is_not_confirmed(open_journal: OpenJournal) -> None:
+    old, new = open_journal(), open_journal()
+    stale = await old.claim(0, 1, "a")
+    await old.confirm(0, stale)
+    term = await new.claim(0, 1, "b")
+    await new.confirm(0, term)
+    with pytest.raises(Fenced):
+        await old.confirm(0, stale)
+
+
 async def test_shards_do_not_fence_each_other(open_journal: OpenJournal) -> None:
     one, two = open_journal(), open_journal()
     first, second = await one.claim(0, 2, "one"), await two.claim(1, 2, "two")

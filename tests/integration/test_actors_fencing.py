@@ -36,6 +36,13 @@ class ShardProcess:
         self.process.stdin.write(f"{payments}\n")
         self.process.stdin.flush()
 
+    def read(self) -> str:
+        """Ask it for the balance; return the line it answers."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("read\n")
+        self.process.stdin.flush()
+        return self.line()
+
 
 @contextmanager
 def shard_process(url: str, first: int) -> Iterator[ShardProcess]:
@@ -85,6 +92,23 @@ def test_a_stopped_shard_that_is_continued_after_a_take_over_commits_nothing(dat
     assert [term for _, term, _ in rows] == [1] * 4 + [2] * 3
 
 
+def test_a_stopped_shard_that_is_continued_after_a_take_over_answers_no_read_from_its_memory(database_url: str) -> None:
+    with shard_process(database_url, 0) as old:
+        assert old.line() == "term 1"
+        old.ask(1)
+        assert old.line() == "done"
+        assert old.read() == 'read {"balance":100,"turns":2,"seq":2}'
+        os.kill(old.process.pid, signal.SIGSTOP)
+        with shard_process(database_url, 100) as new:
+            assert new.line() == "term 2"
+            new.ask(1)
+            assert new.line() == "done"
+            os.kill(old.process.pid, signal.SIGCONT)
+            assert old.read() in ("unavailable", "fenced", "")
+            assert old.process.wait(timeout=20) == 71
+            assert new.read() == 'read {"balance":200,"turns":3,"seq":3}'
+
+
 async def test_a_backend_that_holds_the_lock_of_the_shard_is_ended_by_the_take_over(database_url: str) -> None:
     """A stopped process can be inside a transaction: its lock lives as long as its backend."""
     old, new = PostgresJournal(database_url), PostgresJournal(database_url)
@@ -122,6 +146,15 @@ async def test_the_stream_id_stays(database_url: str) -> None:
     first = await stream_id(database_url)
     await claim_layout(database_url, 3, "x")
     assert await stream_id(database_url) == first != ""
+
+
+async def test_a_turn_that_cannot_even_be_sent_is_the_commands_fault(database_url: str) -> None:
+    journal = PostgresJournal(database_url)
+    term = await journal.claim(0, 1, "a")
+    with pytest.raises(DataRejected):
+        await journal.commit(0, term, [turn("u", 2**63)])
+    await journal.commit(0, term, [turn("u", 1)])
+    await journal.close()
 
 
 async def test_a_key_too_long_for_an_index_is_the_commands_fault(database_url: str) -> None:

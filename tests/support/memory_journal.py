@@ -42,6 +42,8 @@ class MemoryJournal:
         self.commit_error: JournalError | None = None
         self.resume_error: JournalError | None = None
         self.read_error: JournalError | None = None
+        self.confirm_error: JournalError | None = None
+        self.confirmed = 0
         self.rejects: Callable[[TurnWrite], bool] = lambda _: False
         self.batches: list[int] = []
         self.reads: list[Question] = []
@@ -58,6 +60,15 @@ class MemoryJournal:
         """See `Journal.resume`."""
         self.resumed += 1
         error, self.resume_error = self.resume_error, None
+        if error is not None:
+            raise error
+        if self.store.terms.get(shard) != term:
+            raise Fenced(f"shard {shard} is no longer ours at term {term}")
+
+    async def confirm(self, shard: int, term: int) -> None:
+        """See `Journal.confirm`."""
+        self.confirmed += 1
+        error, self.confirm_error = self.confirm_error, None
         if error is not None:
             raise error
         if self.store.terms.get(shard) != term:

@@ -7,7 +7,7 @@ import pytest
 from engine import commands as c
 from engine import periods
 from engine.behaviour import FieldError, Refused, invalid
-from engine.ledger import TURNOVER_MAX, Ledger, Unbalanced, transfer
+from engine.ledger import VOLUME_MAX, Ledger, Unbalanced, transfer
 from engine.money import known, minor_per_major
 from engine.queries import GetBudgets, GetJar, GetJars, GetOverview, GetStreaks
 from tests.support.person import BEHAVIOUR, Person
@@ -140,12 +140,12 @@ def test_postings_that_do_not_balance_change_nothing() -> None:
     assert ledger == Ledger()
 
 
-def test_the_turnover_of_one_currency_does_not_limit_another() -> None:
+def test_the_volume_of_one_currency_does_not_limit_another() -> None:
     ledger = Ledger()
-    ledger.post(transfer("a", "b", TURNOVER_MAX, "INR"))
-    ledger.check_room(1, "USD")
-    with pytest.raises(Refused, match="turnover"):
-        ledger.check_room(1, "INR")
+    ledger.post(transfer("a", "b", VOLUME_MAX, "INR"))
+    ledger.check_room(transfer("a", "b", 1, "USD"))
+    with pytest.raises(Refused, match="full"):
+        ledger.check_room(transfer("a", "b", 1, "INR"))
 
 
 @pytest.mark.parametrize(("currency", "scale"), [("INR", 100), ("JPY", 1), ("KWD", 1_000), ("CLF", 10_000)])
