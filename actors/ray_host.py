@@ -13,6 +13,7 @@ import ray
 from msgspec import msgpack, structs
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError
 
+from actors.collector import calm
 from actors.host import HostConfig, make_shard
 from actors.journal import JournalDown, JournalError
 from actors.messages import Envelope, Pull
@@ -42,6 +43,7 @@ class Shard:
                 await asyncio.sleep(_CLAIM_PAUSE_S)
             else:
                 break
+        calm()
 
     @staticmethod
     def _exit() -> None:

@@ -1,5 +1,7 @@
 """From a principal and a decoded request to an envelope for a shard: command ids, origin, provenance, opening."""
 
+from operator import attrgetter
+
 import msgspec
 from msgspec import Struct
 
@@ -15,6 +17,7 @@ TENANT_DEFAULTS = OpenUser()
 _ENCODER = msgspec.msgpack.Encoder()
 _OPENING = _ENCODER.encode(TENANT_DEFAULTS)
 _FIELDS = TransactionFields.__struct_fields__
+_VALUES = attrgetter(*_FIELDS)
 
 
 class TransactionRequest(TransactionFields, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -56,7 +59,7 @@ def transaction(
 ) -> Envelope:
     """Return the envelope that records a transaction. Who reports it comes from the credential alone."""
     command = RecordTransaction(
-        **{name: getattr(fields, name) for name in _FIELDS},
+        **dict(zip(_FIELDS, _VALUES(fields), strict=True)),
         origin=principal.origin,
         provenance="wallet" if principal.role == "service" else "self_reported",
     )
