@@ -1,0 +1,84 @@
+"""One user's actor without a runtime: carries out commands as a shard does, codecs included, and keeps the turns."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from engine.behaviour import Context, Facts, Prediction, Turn
+from engine.commands import Command, OpenUser
+from engine.hosting import UserBehaviour
+from engine.queries import GetOverview, Query
+from engine.state import UserState
+
+BEHAVIOUR = UserBehaviour()
+
+
+class Person:
+    """`do` decides a command at a time and applies its turn; a refusal leaves everything as it was."""
+
+    def __init__(self, opening: OpenUser | None = None, at: datetime | None = None) -> None:
+        self.entity_id = "main/u1"
+        self.state: UserState = BEHAVIOUR.initial(self.entity_id)
+        self.turns: list[Turn] = []
+        self.bodies: list[bytes] = []
+        self.transactions: dict[str, Any] = {}
+        self._ids = 0
+        if at is not None:
+            self.do(opening or OpenUser(auto_saving="on"), at)
+
+    @property
+    def seq(self) -> int:
+        """The seq of the last turn."""
+        return len(self.turns)
+
+    def do(self, command: Command, at: datetime, prediction: Prediction | None = None) -> Turn:
+        """Carry out a command as it arrives from the wire; the turn is applied as the journal would give it back."""
+        received = BEHAVIOUR.decode_command(msgspec.msgpack.encode(command))
+        needed = BEHAVIOUR.needs(received)
+        ids = needed.transaction_ids if needed else ()
+        facts = Facts({i: self.transactions[i] for i in ids if i in self.transactions})
+        context = Context(at=at, seq=self.seq + 1, new_id=self._new_id, prediction=prediction)
+        decision = BEHAVIOUR.decide(self.state, received, facts, context)
+        body = BEHAVIOUR.encode_turn(decision.events, decision.result)
+        events, result = BEHAVIOUR.decode_turn(body)
+        for event in events:
+            BEHAVIOUR.evolve(self.state, event)
+        turn = Turn(self.entity_id, self.seq + 1, at, events, result)
+        self.turns.append(turn)
+        self.bodies.append(body)
+        for row in BEHAVIOUR.rows(turn).transactions:
+            self.transactions[row.transaction_id] = BEHAVIOUR.decode_transaction(row.sealed)
+        return turn
+
+    def answer(self, turn: Turn | None = None) -> Any:
+        """Return the JSON answer of a turn (the last by default), decoded."""
+        return msgspec.json.decode(BEHAVIOUR.answer(turn or self.turns[-1]))
+
+    def ask(self, query: Query, at: datetime) -> Any:
+        """Return the JSON answer of a read, decoded."""
+        return msgspec.json.decode(BEHAVIOUR.query(self.state, query, at, self.seq))
+
+    def overview(self, at: datetime) -> Any:
+        """Return everything the first screen shows."""
+        return self.ask(GetOverview(), at)
+
+    def jar_id(self, name: str) -> str:
+        """Return the id of the jar of this name."""
+        return next(jar.jar_id for jar in self.state.jars.values() if jar.name == name)
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"019aa000-0000-7000-8000-{self._ids:012d}"
+
+
+def replayed(bodies: Sequence[bytes], entity_id: str = "main/u1", snapshot_at: int | None = None) -> UserState:
+    """Return the state that a journal gives, through a snapshot after `snapshot_at` turns when given."""
+    state: UserState = BEHAVIOUR.initial(entity_id)
+    for number, body in enumerate(bodies, start=1):
+        for event in BEHAVIOUR.decode_turn(body)[0]:
+            BEHAVIOUR.evolve(state, event)
+        if number == snapshot_at:
+            state = BEHAVIOUR.decode_state(BEHAVIOUR.encode_state(state))
+    return state
