@@ -1,6 +1,7 @@
 """What `serve` calls: implements `actors.runtime.Runtime` over a transport and the journal."""
 
-from asyncio import gather, timeout
+from asyncio import get_running_loop, timeout
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from actors import postgres
 from actors.feed import stored_frame
-from actors.lane import Lane, LaneLimits
+from actors.lane import Answers, Lane, LaneLimits
 from actors.messages import Envelope, Frame, Outcome, Pull, Pulled
 from actors.runtime import Unavailable
 from actors.slots import shard_of
@@ -44,7 +45,10 @@ class Client:
         lane = self._lane(envelope.entity_id)
         if not lane.room_for(1):
             raise Unavailable(f"{lane.waiting} commands wait for this shard")
-        outcome = await lane.send(envelope)
+        answers = Answers(1, get_running_loop().create_future())
+        lane.send(envelope, answers, 0)
+        await answers.future
+        outcome = answers.outcomes[0]
         if outcome.status == "unavailable":
             raise Unavailable(outcome.problem.detail if outcome.problem else "not carried out in time")
         return outcome
@@ -54,14 +58,15 @@ class Client:
 
         Raises `Unavailable`, and carries out nothing, when a queue has no room for its part.
         """
-        parts: dict[int, int] = {}
-        for envelope in envelopes:
-            shard = self.shard_of(envelope.entity_id)
-            parts[shard] = parts.get(shard, 0) + 1
-        for shard, part in parts.items():
+        shards = [self.shard_of(envelope.entity_id) for envelope in envelopes]
+        for shard, part in Counter(shards).items():
             if not self._lanes[shard].room_for(part):
                 raise Unavailable(f"{self._lanes[shard].waiting} commands wait for a shard of this batch")
-        return list(await gather(*[self._lane(envelope.entity_id).send(envelope) for envelope in envelopes]))
+        answers = Answers(len(envelopes), get_running_loop().create_future())
+        for index, (shard, envelope) in enumerate(zip(shards, envelopes, strict=True)):
+            self._lanes[shard].send(envelope, answers, index)
+        await answers.future
+        return answers.outcomes
 
     async def history(self, entity_id: str, after: int, limit: int) -> list[Frame]:
         """See `Runtime.history`. Raises `Unavailable`."""

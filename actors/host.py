@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from actors.ids import Uuid7
+from actors.ids import Entropy, Uuid7
 from actors.limits import Limits
 from actors.postgres import PostgresJournal
 from actors.shard import EntityShard
@@ -67,7 +67,7 @@ def make_shard(config: HostConfig, shard: int, on_fenced: Callable[[], None]) ->
         shards=config.shards,
         owner=f"{config.namespace}/shard-{shard}/{os.getpid()}/{secrets.token_hex(8)}",
         now=utc_now,
-        new_id=Uuid7(lambda: time.time_ns() // 1_000_000, secrets.randbits),
+        new_id=Uuid7(lambda: time.time_ns() // 1_000_000, Entropy()),
         on_fenced=on_fenced,
         limits=config.limits,
     )

@@ -1,6 +1,7 @@
 """Identifiers that sort by the time they were made: UUID version 7 (RFC 9562), monotonic within one generator."""
 
 from collections.abc import Callable
+from os import urandom
 
 _COUNTER_MAX = 0xFFF
 
@@ -29,3 +30,24 @@ class Uuid7:
         tail = f"{self._random_bits(62) | 1 << 63:016x}"
         head = f"{self._ms:012x}"
         return f"{head[:8]}-{head[8:]}-7{self._counter:03x}-{tail[:4]}-{tail[4:]}"
+
+
+class Entropy:
+    """Random bits from the system, fetched some hundred ids ahead: a system call an id costs as much as the id.
+
+    Not to be shared with a forked child, which would repeat its parent.
+    """
+
+    def __init__(self, source: Callable[[int], bytes] = urandom, ahead_bytes: int = 4096) -> None:
+        self._source = source
+        self._ahead_bytes = ahead_bytes
+        self._pool = b""
+        self._at = 0
+
+    def __call__(self, bits: int) -> int:
+        """Return so many random bits, at most 64."""
+        at = self._at
+        if at >= len(self._pool):
+            self._pool, at = self._source(self._ahead_bytes), 0
+        self._at = at + 8
+        return int.from_bytes(self._pool[at : at + 8]) >> (64 - bits)

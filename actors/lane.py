@@ -37,14 +37,35 @@ class LaneLimits(Struct, frozen=True):
     back_off_s_max: float = 1.0
 
 
+class Answers:
+    """The outcomes of envelopes sent together: a future for all of them costs less than one each."""
+
+    __slots__ = ("_missing", "future", "outcomes")
+
+    def __init__(self, size: int, future: "Future[None]") -> None:
+        self.outcomes: list[Outcome] = [None] * size  # type: ignore[list-item]  # all set before `future`
+        self.future = future
+        self._missing = size
+        if size == 0:
+            future.set_result(None)
+
+    def settle(self, index: int, outcome: Outcome) -> None:
+        """Set one outcome, once."""
+        self.outcomes[index] = outcome
+        self._missing -= 1
+        if self._missing == 0 and not self.future.done():
+            self.future.set_result(None)
+
+
 class Entry:
     """One envelope on its way."""
 
-    __slots__ = ("deadline", "envelope", "future", "size", "tries")
+    __slots__ = ("answers", "deadline", "envelope", "index", "size", "tries")
 
-    def __init__(self, envelope: Envelope, future: "Future[Outcome]", deadline: float) -> None:
+    def __init__(self, envelope: Envelope, answers: Answers, index: int, deadline: float) -> None:
         self.envelope = envelope
-        self.future = future
+        self.answers = answers
+        self.index = index
         self.deadline = deadline
         self.size = len(memoryview(envelope.body)) + len(envelope.entity_id) + _FRAMING
         if envelope.opening is not None:
@@ -78,14 +99,12 @@ class Lane:
         """Say whether the bounded queue takes so many more."""
         return self._count + envelopes <= self._limits.waiting_max
 
-    def send(self, envelope: Envelope) -> "Future[Outcome]":
-        """Queue an envelope; its future holds an outcome, `unavailable` included once the deadline is over."""
+    def send(self, envelope: Envelope, answers: Answers, index: int) -> None:
+        """Queue an envelope; it gets an outcome, `unavailable` included once the deadline is over."""
         loop = get_running_loop()
-        future: Future[Outcome] = loop.create_future()
         self._count += 1
-        self._queue.append(Entry(envelope, future, loop.time() + self._limits.deadline_s))
+        self._queue.append(Entry(envelope, answers, index, loop.time() + self._limits.deadline_s))
         self._schedule(loop)
-        return future
 
     def _schedule(self, loop: AbstractEventLoop) -> None:
         """Send at the end of this turn of the loop, when all that came with it is queued."""
@@ -109,10 +128,11 @@ class Lane:
         taken: set[str] = set()
         request = reply = 0.0
         limits = self._limits
+        now = get_running_loop().time()
         while self._queue and len(entries) < limits.call_commands_max:
             entry = self._queue[0]
             entity_id = entry.envelope.entity_id
-            if self._is_over(entry):
+            if self._is_over(entry, now):
                 self._queue.popleft()
                 continue
             if entity_id in self._engaged and entity_id not in taken:
@@ -127,9 +147,9 @@ class Lane:
             self._engaged.add(entity_id)
         return entries
 
-    def _is_over(self, entry: Entry) -> bool:
+    def _is_over(self, entry: Entry, now: float) -> bool:
         """Say whether nobody waits for an entry any more, or it has waited too long to be sent."""
-        if entry.future.done() or get_running_loop().time() > entry.deadline:
+        if entry.answers.future.done() or now > entry.deadline:
             self._fail(entry, f"shard {self._shard} could not carry it out in time")
             return True
         return False
@@ -153,7 +173,7 @@ class Lane:
         again: defaultdict[str, list[Entry]] = defaultdict(list)
         loop = get_running_loop()
         for entry, outcome in zip(entries, outcomes, strict=True):
-            if outcome.status == "unavailable" and loop.time() < entry.deadline and not entry.future.done():
+            if outcome.status == "unavailable" and loop.time() < entry.deadline and not entry.answers.future.done():
                 again[entry.envelope.entity_id].append(entry)
             else:
                 self._finish(entry, outcome)
@@ -170,8 +190,7 @@ class Lane:
             size = len(memoryview(outcome.body)) + _FRAMING
             before = self._reply_bytes[kind]
             self._reply_bytes[kind] = max(size, before) if size > 2 * before else before * 0.95 + size * 0.05
-        if not entry.future.done():
-            entry.future.set_result(outcome)
+        entry.answers.settle(entry.index, outcome)
 
     def _fail(self, entry: Entry, reason: str) -> None:
         self._finish(entry, Outcome("unavailable", problem=Problem("unavailable", reason)))

@@ -13,6 +13,7 @@ import ray
 from msgspec import structs
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError
 
+from actors.collector import calm
 from actors.host import HostConfig, make_shard
 from actors.journal import JournalDown, JournalError
 from actors.placement import claim_layout
@@ -40,6 +41,7 @@ class Shard:
                 await asyncio.sleep(_CLAIM_PAUSE_S)
             else:
                 break
+        calm()
 
     @staticmethod
     def _exit() -> None:

@@ -13,6 +13,7 @@ import ray
 import uvicorn
 from ray import serve as ray_serve
 
+from actors.collector import calm
 from serve.settings import RuntimeConfig, Settings
 
 LIVE_PREFIX = "/api/v1/live"
@@ -75,7 +76,9 @@ class Gateway:
         logging.getLogger("ray.serve").setLevel(self._config.log_level.upper())
 
     def __serve_build_asgi_app__(self) -> Any:
-        return resolve(self._builder)(self._config)
+        app = resolve(self._builder)(self._config)
+        calm()
+        return app
 
 
 def _application(name: str, builder: str, replicas: int, config: RuntimeConfig) -> Any:

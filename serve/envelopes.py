@@ -1,5 +1,7 @@
 """From a principal and a decoded request to an envelope for a shard: command ids, origin, provenance, opening."""
 
+from operator import attrgetter
+
 import msgspec
 from msgspec import Struct
 
@@ -16,6 +18,7 @@ _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 """Keys of `metadata` are sorted: the same members in another order are the same command."""
 _OPENING = _ENCODER.encode(TENANT_DEFAULTS)
 _FIELDS = TransactionFields.__struct_fields__
+_VALUES = attrgetter(*_FIELDS)
 
 
 class TransactionRequest(TransactionFields, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -57,12 +60,8 @@ def transaction(
     user_field: str = "user_id",
 ) -> Envelope:
     """Return the envelope that records a transaction. Who reports it comes from the credential alone."""
-    known = {name: getattr(fields, name) for name in _FIELDS}
-    if fields.metadata:
-        # The order of keys is no difference: a resend must hash the same.
-        known["metadata"] = dict(sorted(fields.metadata.items()))
     command = RecordTransaction(
-        **known,
+        **dict(zip(_FIELDS, _VALUES(fields), strict=True)),
         origin=principal.origin,
         provenance="wallet" if principal.role == "service" else "self_reported",
     )

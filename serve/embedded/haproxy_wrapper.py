@@ -15,6 +15,9 @@ import sys
 BINARY_VARIABLE = "BOOND_HAPROXY_BINARY"
 _PRIVATE_SECTIONS = ("frontend prometheus", "listen stats")
 _DROPPED = re.compile(r"\s+(server .* check backup$|log 127\.0\.0\.1:514 |option splice-)")
+_UNWATCHED = "    http-request set-header x-request-disconnect-disabled ?1 unless { hdr(upgrade) -m found }"
+"""Serve then spends no task a request on noticing that a client went away: what was asked of us is carried out anyway.
+Sockets are watched."""
 _PROBLEM = (
     b'{"type":"about:blank","title":"Service Unavailable","status":503,'
     b'"detail":"The service cannot answer right now. Retry shortly; nothing was lost."}'
@@ -38,7 +41,8 @@ def safe_configuration(text: str) -> str:
 
     The fallback to Serve's Python proxy goes too: without a replica it would hold a request, or answer in plain text.
     The log over UDP to nobody's port 514 goes as well, and splicing, whose pipes cost half a file descriptor more a
-    connection and win nothing for small bodies. Doing it twice changes nothing.
+    connection and win nothing for small bodies. Requests are marked as not to be watched for a client that goes away.
+    Doing it twice changes nothing.
     """
     lines, section = [], ""
     for line in text.splitlines():
@@ -48,8 +52,10 @@ def safe_configuration(text: str) -> str:
             line = re.sub(r"^(\s+bind )\*?:(\d+)", r"\g<1>127.0.0.1:\2", line)
         elif section == "backend default_backend":
             line = re.sub(r"^(\s+)http-request return status 404 .*", r"\1http-request deny deny_status 503", line)
-        if not _DROPPED.match(line):
+        if not _DROPPED.match(line) and line != _UNWATCHED:
             lines.append(line)
+        if section == "frontend http_frontend" and line.lstrip().startswith("bind "):
+            lines.append(_UNWATCHED)
     return "\n".join(lines) + "\n"
 
 

@@ -126,6 +126,6 @@ def test_an_external_postgres_is_used_by_the_same_code(tmp_path: Path) -> None:
         assert not (boond.data / "postgres").exists()
         with psycopg.connect(url) as connection:
             row = connection.execute(
-                "SELECT count(*) FROM journal WHERE command_id = 'tx:user:upi:T1:settled'"
+                "SELECT count(*) FROM journal WHERE command_id = 'tx:user/upi:T1:settled'"
             ).fetchone()
         assert row == (1,)

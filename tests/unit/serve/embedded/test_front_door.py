@@ -63,6 +63,13 @@ def test_a_connection_costs_two_file_descriptors_and_no_datagram() -> None:
     assert "option httplog" in text
 
 
+def test_requests_are_not_watched_for_a_client_that_goes_away_but_sockets_are() -> None:
+    lines = safe_configuration(WRITTEN_BY_SERVE).splitlines()
+    marked = [at for at, line in enumerate(lines) if "x-request-disconnect-disabled ?1" in line]
+    assert marked == [lines.index("    bind *:8000") + 1]
+    assert lines[marked[0]].endswith("unless { hdr(upgrade) -m found }")
+
+
 def test_making_it_safe_twice_changes_nothing() -> None:
     once = safe_configuration(WRITTEN_BY_SERVE)
     assert safe_configuration(once) == once
