@@ -229,8 +229,8 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
         raise invalid("category", _RESERVED)
     description = was.description if command.description is UNSET else command.description
     note = was.note if command.note is UNSET else command.note
-    moved = category != was.category and was.kind in SPEND_KINDS
-    postings = transfer(f"expense:{category}", f"expense:{was.category}", was.amount, was.currency) if moved else []
+    moved = category != was.category
+    postings = _moved_postings(was, category) if moved else []
     event = TransactionEdited(
         transaction_id=was.transaction_id,
         at=context.at,
@@ -251,6 +251,15 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
     view = edited_view(was, event, by_user=command.category is not UNSET)
     raised = alerts.raise_all(state.alerts, drafts, context, today)
     return Decision(events=[event, *raised], result=Edited(transaction=view))
+
+
+def _moved_postings(was: TransactionView, category: str) -> list[Posting]:
+    """Return the postings that take a payment from its category to another; own accounts have none."""
+    if was.kind in SPEND_KINDS:
+        return transfer(f"expense:{category}", f"expense:{was.category}", was.amount, was.currency)
+    if was.kind in INCOME_KINDS:
+        return transfer(f"income:{was.category}", f"income:{category}", was.amount, was.currency)
+    return []
 
 
 def _moved_alerts(state: UserState, event: TransactionEdited, today: date) -> list[Draft]:
