@@ -81,7 +81,7 @@ async def test_an_event_whose_acknowledgement_was_lost_is_there_once_and_its_id_
         shards=1,
         owner="test",
         now=utc_now,
-        new_id=Uuid7(lambda: 1, lambda bits: 1),
+        new_id=Uuid7(lambda: 1, lambda _: 1),
         on_fenced=lambda: None,
     )
     await shard.start()
