@@ -93,7 +93,8 @@ class EntityShard:
     async def start(self) -> None:
         """Claim the term and begin to work. Raises `JournalDown`, and `Fenced` when the layout is another."""
         self._term = await self._journal.claim(self._shard, self._shards, self._owner)
-        if self._term > 1:
+        if self._term > 1 or self._shards > 1:
+            # Of a new number too: its slots may have been another shard's in the last layout.
             await sleep(self._limits.lease_s)
         self._state = "working"
         work: list[Coroutine[Any, Any, None]] = [

@@ -53,8 +53,11 @@ class Ledger(Struct):
         added: dict[str, int] = {}
         opened = 0
         for posting in postings:
-            opened += posting.account not in self.balances.get(posting.currency, ())
-            added[posting.currency] = added.get(posting.currency, 0) + max(0, posting.amount)
+            currency, amount = posting.currency, posting.amount
+            if posting.account not in self.balances.get(currency, ()):
+                opened += 1
+            if amount > 0:
+                added[currency] = added.get(currency, 0) + amount
         for currency, amount in added.items():
             if self.volume.get(currency, 0) + amount > VOLUME_MAX:
                 raise Refused("conflict", f"the books in {currency} are full: all amounts together pass {VOLUME_MAX}")

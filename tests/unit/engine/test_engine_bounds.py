@@ -63,6 +63,13 @@ def test_an_edit_into_the_total_is_refused_and_the_total_stays_what_was_spent() 
     assert overall(book) == 500
 
 
+def test_an_income_under_another_category_is_moved_by_postings_too() -> None:
+    book = Book()
+    salary = book.spend(5_000, None, kind="income")
+    book.tell(EditTransaction(transaction_id=salary, category="salary"))
+    assert book.state.ledger.balances == {"INR": {"wallet": 5_000, "income:salary": -5_000}}
+
+
 def test_sums_that_outgrow_storage_are_refused_and_the_user_goes_on() -> None:
     book = Book()
     book.tell(SetBudget(category=OVERALL, limit=1))
