@@ -212,7 +212,12 @@ async def _body(request: Request[Any, Any, Any], headers: Headers, limit: int) -
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise Trouble(413, f"The body has {declared} bytes; at most {limit} are taken here.", name="too-large")
     parts, size = [], 0
-    async for part in request.stream():
+    more = True
+    while more:
+        message: Any = await request.receive()
+        if message["type"] != "http.request":
+            raise Trouble(400, "The connection ended before the body did.")
+        part, more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
         if size > limit:
             raise Trouble(413, f"The body is larger than {limit} bytes.", name="too-large")
