@@ -16,7 +16,7 @@ import msgspec
 from litestar import HttpMethod, Request
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from actors.messages import Envelope, Outcome
@@ -34,6 +34,9 @@ PREFIX = "/api/v1"
 BODY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 255
 ID_LENGTH_MAX = 200
+Headers = dict[bytes, bytes]
+"""Of a request, by lower-case name; of one given twice the first."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -127,6 +130,9 @@ class NoQuery(Struct, frozen=True, forbid_unknown_fields=True):
     user_id: str | None = None
 
 
+_NO_QUERY = NoQuery()
+
+
 def handlers(table: Sequence[Route], services: Callable[[], Services]) -> list[HTTPRouteHandler]:
     """Return a Litestar handler for each line of the table."""
     return [_handler(route, services) for route in table]
@@ -135,11 +141,12 @@ def handlers(table: Sequence[Route], services: Callable[[], Services]) -> list[H
 def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler:
     decoder = msgspec.json.Decoder(route.body) if route.body is not None else None
 
-    async def serve(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def serve(request: Request[Any, Any, Any]) -> ASGIApp:
         began = time.perf_counter()
-        request_id = _request_id(request)
+        headers = dict(reversed(list(request.scope["headers"])))
+        request_id = _request_id(headers)
         try:
-            answer = await _carry_out(route, decoder, request, services(), request_id)
+            answer = await _carry_out(route, decoder, request, headers, services(), request_id)
         except Exception as error:
             answer = of_exception(error, request_id)
         metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
@@ -156,13 +163,13 @@ def _name(route: Route) -> str:
 
 
 async def _carry_out(
-    route: Route, decoder: Any, request: Request[Any, Any, Any], services: Services, request_id: str
+    route: Route, decoder: Any, request: Request[Any, Any, Any], headers: Headers, services: Services, request_id: str
 ) -> Answer:
-    principal = None if route.public else authenticate(request.headers.get("authorization"), services)
+    principal = None if route.public else authenticate(_text(headers, b"authorization"), services)
     query = _query(route, request)
     raw, body = b"", None
     if decoder is not None:
-        raw = await _body(request, route.body_bytes_max)
+        raw = await _body(request, headers, route.body_bytes_max)
         try:
             body = decoder.decode(raw)
         except msgspec.ValidationError as error:
@@ -176,7 +183,7 @@ async def _carry_out(
         query=query,
         path=_path(request),
         request_id=request_id,
-        idempotency_key=_idempotency_key(request),
+        idempotency_key=_idempotency_key(headers),
         route=route,
         raw=raw,
     )
@@ -204,12 +211,22 @@ def authenticate(header: str | None, services: Services) -> Principal:
         raise Trouble(401, error.detail, headers={"WWW-Authenticate": challenge}) from None
 
 
-async def _body(request: Request[Any, Any, Any], limit: int) -> bytes:
-    declared = request.headers.get("content-length")
+def _text(headers: Headers, name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+async def _body(request: Request[Any, Any, Any], headers: Headers, limit: int) -> bytes:
+    declared = _text(headers, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise Trouble(413, f"The body has {declared} bytes; at most {limit} are taken here.", name="too-large")
     parts, size = [], 0
-    async for part in request.stream():
+    more = True
+    while more:
+        message: Any = await request.receive()
+        if message["type"] != "http.request":
+            raise Trouble(400, "The connection ended before the body did.")
+        part, more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
         if size > limit:
             raise Trouble(413, f"The body is larger than {limit} bytes.", name="too-large")
@@ -218,6 +235,8 @@ async def _body(request: Request[Any, Any, Any], limit: int) -> bytes:
 
 
 def _query(route: Route, request: Request[Any, Any, Any]) -> Any:
+    if not request.scope["query_string"] and route.query is None:
+        return _NO_QUERY
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name in given:
@@ -229,13 +248,13 @@ def _query(route: Route, request: Request[Any, Any, Any]) -> Any:
         raise of_validation(error) from None
 
 
-def _request_id(request: Request[Any, Any, Any]) -> str:
-    given = request.headers.get("x-request-id", "")
+def _request_id(headers: Headers) -> str:
+    given = headers.get(b"x-request-id", b"").decode("latin-1")
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def _idempotency_key(request: Request[Any, Any, Any]) -> str | None:
-    key = request.headers.get("idempotency-key")
+def _idempotency_key(headers: Headers) -> str | None:
+    key = _text(headers, b"idempotency-key")
     if key is None:
         return None
     key = key.strip().removeprefix('"').removesuffix('"')
@@ -260,11 +279,16 @@ def of_exception(error: Exception, request_id: str) -> Answer:
     return Answer(trouble.encode(), trouble.status, trouble.headers, MEDIA_TYPE)
 
 
-def respond(answer: Answer) -> ASGIResponse:
-    """Return the ASGI response of an answer; nothing of ours is cached on the way. Serve adds `x-request-id`."""
-    return ASGIResponse(
-        body=answer.body,
-        status_code=answer.status,
-        media_type=answer.media_type,
-        headers={"cache-control": "no-store", **answer.headers},
-    )
+def respond(answer: Answer) -> ASGIApp:
+    """Return what sends an answer; nothing of ours is cached on the way. Serve adds `x-request-id`."""
+    headers = [(b"cache-control", b"no-store")]
+    if answer.status != 204:
+        headers.append((b"content-type", answer.media_type.encode()))
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+
+    async def send_it(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+    return send_it

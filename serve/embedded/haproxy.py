@@ -87,6 +87,8 @@ def front_door_environment(run: RunFolder, binary: str | None, sockets_max: int)
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
         "RAY_SERVE_LOG_TO_STDERR": "0",
+        # Ten times a second by default; nobody looks at Serve's own counters so often.
+        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
     }
     if binary is None:
         hook = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve.deploy.limit_sockets"}

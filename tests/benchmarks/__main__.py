@@ -1,16 +1,19 @@
 """`make bench`: one table of what Boond does on this machine. docs/benchmarks.md says how to read it."""
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
+from actors.collector import calm
 from tests.acceptance.boond import running
 from tests.benchmarks import bench_engine, end_to_end, in_process, references
 from tests.benchmarks.end_to_end import Served
 
 Row = tuple[str, str, str]
+
+_REFERENCES = (("bare pipeline", references.bare, True), ("conventional", references.conventional, False))
+"""Name, how to start it, whether it takes batches."""
 
 
 def _engine() -> list[Row]:
@@ -23,29 +26,33 @@ def _engine() -> list[Row]:
     ]
 
 
-def _boond() -> tuple[list[Row], Served]:
-    with tempfile.TemporaryDirectory(prefix="bb-") as place, running(Path(place) / "data") as boond:
+def _servers() -> list[Row]:
+    rows: list[Row] = []
+    with contextlib.ExitStack() as running_too:
+        place = Path(running_too.enter_context(tempfile.TemporaryDirectory(prefix="bb-")))
+        boond = running_too.enter_context(running(place / "data"))
         target = end_to_end.boond_target(boond, boond.token("bench", "service"))
         memory = end_to_end.memory_kb_a_user(boond, target)
         p50, p99 = end_to_end.push_ms(boond)
-        served = end_to_end.measure(target)
-        rows = [
+        rows += [
             ("from `up` to ready, new data folder", f"{boond.up_s:.1f} s", ""),
             ("memory of an active user", f"{memory:.1f} KiB", "jar, budget, ten purchases"),
             ("send to push, one socket", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms", ""),
         ]
-    return rows, served
-
-
-def _reference(
-    name: str, start: Callable[[], AbstractContextManager[int]], ours: Served, *, batches: bool, targets: Sequence[str]
-) -> list[Row]:
-    try:
-        with start() as port:
-            theirs = end_to_end.measure(end_to_end.reference_target(port, batches=batches))
-    except references.NotServing as error:
-        return [(name, "does not start", str(error))]
-    return _load_rows(name, theirs) + _ratio_rows(name, ours, theirs, targets)
+        targets, names = [target], ["Boond"]
+        for name, start, batches in _REFERENCES if references.folder() else ():
+            try:
+                port = running_too.enter_context(start())
+            except references.NotServing as error:
+                rows.append((name, "does not start", str(error)))
+            else:
+                targets.append(end_to_end.reference_target(port, batches=batches))
+                names.append(name)
+        ours, *theirs = end_to_end.side_by_side(targets)
+    rows += _load_rows("Boond", ours)
+    for name, served in zip(names[1:], theirs, strict=True):
+        rows += _load_rows(name, served) + _ratio_rows(name, ours, served)
+    return rows
 
 
 def _load_rows(name: str, served: Served) -> list[Row]:
@@ -64,7 +71,8 @@ def _load_rows(name: str, served: Served) -> list[Row]:
     return rows
 
 
-def _ratio_rows(name: str, ours: Served, theirs: Served, targets: Sequence[str]) -> list[Row]:
+def _ratio_rows(name: str, ours: Served, theirs: Served) -> list[Row]:
+    targets = ("target at least 0.70", "target at most 1.50") if name == "bare pipeline" else ("", "")
     rows = [
         (f"Boond / {name}: tx/s at 64 connections", f"{ours.many.per_s / theirs.many.per_s:.2f}", targets[0]),
         (f"Boond / {name}: p50 one at a time", f"{ours.alone.p50_ms / theirs.alone.p50_ms:.2f}", targets[1]),
@@ -83,15 +91,10 @@ def _print(rows: list[Row]) -> None:
 def main() -> None:
     """Measure everything and print the table; writes nothing that stays."""
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; about three minutes ...", flush=True)
-    rows = _engine()
-    more, ours = _boond()
-    rows += more + _load_rows("Boond", ours)
+    calm()
+    rows = _engine() + _servers()
     if references.folder() is None:
         rows.append(("references", "not there", "set BOOND_BENCH_REFERENCE"))
-    else:
-        targets = ("target at least 0.70", "target at most 1.50")
-        rows += _reference("bare", references.bare, ours, batches=True, targets=targets)
-        rows += _reference("conventional", references.conventional, ours, batches=False, targets=("", ""))
     _print(rows)
 
 

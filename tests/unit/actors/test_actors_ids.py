@@ -3,7 +3,7 @@
 import random
 from uuid import UUID
 
-from actors.ids import Uuid7
+from actors.ids import Entropy, Uuid7
 
 
 def test_ids_are_uuids_of_version_7_that_carry_their_millisecond() -> None:
@@ -19,3 +19,20 @@ def test_ids_ascend_within_a_millisecond_and_when_the_clock_steps_back() -> None
     made = [generate() for _ in range(12_002)]
     assert made == sorted(made)
     assert len(set(made)) == len(made)
+
+
+def test_entropy_is_fetched_ahead_and_no_byte_of_it_is_used_twice() -> None:
+    fetched: list[bytes] = []
+
+    def source(count: int) -> bytes:
+        fetched.append(bytes(range(len(fetched) * count, (len(fetched) + 1) * count)))
+        return fetched[-1]
+
+    bits = Entropy(source, ahead_bytes=16)
+    drawn = [bits(64).to_bytes(8) for _ in range(4)]
+    assert b"".join(drawn) == b"".join(fetched) == bytes(range(32))
+
+
+def test_entropy_gives_as_many_bits_as_were_asked_for() -> None:
+    bits = Entropy(lambda count: b"\xff" * count)
+    assert [bits(wanted) for wanted in (1, 11, 62)] == [1, 2**11 - 1, 2**62 - 1]
