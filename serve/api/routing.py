@@ -9,10 +9,12 @@ import logging
 import re
 import secrets
 import time
+from asyncio import timeout
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
+import psycopg
 from litestar import HttpMethod, Request
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
@@ -26,13 +28,24 @@ from serve import envelopes
 from serve.api import metrics
 from serve.auth.errors import Busy, TokenRefused
 from serve.auth.principal import Principal
-from serve.problems import MEDIA_TYPE, Trouble, field_trouble, of_decode, of_outcome, of_validation, unavailable
+from serve.problems import (
+    MEDIA_TYPE,
+    UNREADABLE,
+    Trouble,
+    field_trouble,
+    of_decode,
+    of_outcome,
+    of_validation,
+    unavailable,
+)
 from serve.services import Services
 
 LOG = logging.getLogger("boond.api")
 PREFIX = "/api/v1"
 BODY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 255
+ANSWER_S = 20.0
+"""How long a request may take, its body included: over a shard's deadline, so that a stuck part ends in a 503."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -138,7 +151,8 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
         began = time.perf_counter()
         request_id = _request_id(request)
         try:
-            answer = await _carry_out(route, decoder, request, services(), request_id)
+            async with timeout(ANSWER_S):
+                answer = await _carry_out(route, decoder, request, services(), request_id)
         except Exception as error:
             answer = of_exception(error, request_id)
         metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
@@ -166,14 +180,14 @@ async def _carry_out(
             body = decoder.decode(raw)
         except msgspec.ValidationError as error:
             raise of_validation(error) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise of_decode(msgspec.DecodeError(str(error))) from None
+        except UNREADABLE as error:
+            raise of_decode(error) from None
     call = Call(
         services=services,
         principal=principal,
         body=body,
         query=query,
-        path={name: str(value) for name, value in request.path_params.items()},
+        path=_path(request),
         request_id=request_id,
         idempotency_key=_idempotency_key(request),
         route=route,
@@ -195,17 +209,30 @@ def authenticate(header: str | None, services: Services) -> Principal:
         raise Trouble(401, error.detail, headers={"WWW-Authenticate": challenge}) from None
 
 
+def _path(request: Request[Any, Any, Any]) -> dict[str, str]:
+    path = {name: str(value) for name, value in request.path_params.items()}
+    if any("\x00" in value for value in path.values()):
+        # No id of ours holds one, and no text in Postgres can.
+        raise Trouble(404, "Nothing has an id with a NUL in it.", name="not-found")
+    return path
+
+
 async def _body(request: Request[Any, Any, Any], limit: int) -> bytes:
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise Trouble(413, f"The body has {declared} bytes; at most {limit} are taken here.", name="too-large")
+        raise _too_large(f"The body has {declared} bytes; at most {limit} are taken here.")
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > limit:
-            raise Trouble(413, f"The body is larger than {limit} bytes.", name="too-large")
+            raise _too_large(f"The body is larger than {limit} bytes.")
         parts.append(part)
     return b"".join(parts)
+
+
+def _too_large(detail: str) -> Trouble:
+    # What is left of the body is not read, so the connection cannot be used again.
+    return Trouble(413, detail, name="too-large", headers={"Connection": "close"})
 
 
 def _query(route: Route, request: Request[Any, Any, Any]) -> Any:
@@ -243,12 +270,19 @@ def of_exception(error: Exception, request_id: str) -> Answer:
         trouble = unavailable(error.detail, error.retry_after_s)
     elif isinstance(error, Busy):
         trouble = unavailable(str(error))
+    elif isinstance(error, TimeoutError | psycopg.OperationalError | psycopg.InterfaceError):
+        LOG.warning("request %s: %s: %s", request_id, type(error).__name__, error)
+        trouble = unavailable("A part of the service does not answer now; try again.")
     elif isinstance(error, HTTPException):
-        trouble = Trouble(error.status_code, error.detail or "The request was refused.")
+        trouble = Trouble(error.status_code, error.detail or "The request was refused.", headers=_allow(error))
     else:
         LOG.error("request %s failed", request_id, exc_info=error)
         trouble = Trouble(500, f"Something went wrong on our side; quote request id {request_id}.", name="internal")
     return Answer(trouble.encode(), trouble.status, trouble.headers, MEDIA_TYPE)
+
+
+def _allow(error: HTTPException) -> dict[str, str]:
+    return {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
 
 
 def respond(answer: Answer) -> ASGIResponse:

@@ -188,3 +188,10 @@ def test_the_doctor_says_what_is_missing() -> None:
     assert asked.returncode == 1
     assert "FAIL data folder" in asked.stdout
     assert "ok   front door: HAProxy" in asked.stdout
+
+
+def test_no_other_user_of_the_machine_reaches_what_ray_keeps(boond: UpFromOutside) -> None:
+    """Ray opens its session to everyone: whoever could write there could put a socket or a file of their own in it."""
+    session = (boond.run.ray / "session_latest").resolve()
+    ways = [session, *session.parents][: len(session.relative_to(boond.run.path).parts)]
+    assert any(folder.stat().st_mode & 0o077 == 0 for folder in ways)

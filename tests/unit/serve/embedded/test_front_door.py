@@ -68,6 +68,24 @@ def test_making_it_safe_twice_changes_nothing() -> None:
     assert safe_configuration(once) == once
 
 
+def test_a_client_that_sends_slowly_is_cut_off_before_it_holds_a_replica() -> None:
+    defaults = safe_configuration(WRITTEN_BY_SERVE).partition("defaults\n")[2].partition("frontend")[0]
+    assert "    timeout http-request 10s\n" in defaults
+    assert "    option http-buffer-request\n" in defaults
+
+
+def test_a_body_that_comes_too_slowly_is_answered_by_a_problem_document_too() -> None:
+    status = 408
+    head, _, body = problem_page(status).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in head
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert json.loads(body)["status"] == status
+    assert f"    errorfile {status} /pages/{status}.http\n" in safe_configuration(
+        WRITTEN_BY_SERVE.replace("PAGE", "/pages/500.http")
+    )
+
+
 def test_its_own_error_is_a_problem_document_with_retry_after() -> None:
     head, _, body = problem_page().partition(b"\r\n\r\n")
     status, *fields = head.decode().split("\r\n")
@@ -92,6 +110,7 @@ def test_the_wrapper_rewrites_what_serve_wrote_and_becomes_the_binary(tmp_path: 
     )
     assert ran.stdout.split() == ["-db", "-f", str(configuration)]
     assert page.read_bytes() == problem_page()
+    assert (tmp_path / "408.http").read_bytes() == problem_page(408)
     assert "127.0.0.1:8404" in configuration.read_text()
 
 
