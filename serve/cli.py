@@ -102,20 +102,20 @@ def _token(arguments: argparse.Namespace) -> int:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    from actors.migrate import upgrade
     from serve.embedded.postgres import EmbeddedPostgres
     from serve.embedded.run_folder import RunFolder, exclusive
+    from serve.up import migrate
 
     chosen = _settings(arguments)
     if chosen.postgres_url:
-        print(f"schema is at {upgrade(chosen.postgres_url)}")
+        print(f"schema is at {migrate(chosen.postgres_url)}")
         return 0
     chosen.data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     run = RunFolder(chosen.data_folder)
     with exclusive(chosen.data_folder):
         run.make()
         with EmbeddedPostgres(chosen.data_folder, run.postgres) as server:
-            print(f"schema is at {upgrade(server.url)}")
+            print(f"schema is at {migrate(server.url)}")
     return 0
 
 

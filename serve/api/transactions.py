@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -55,10 +55,20 @@ class TransactionPage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
+_ReceiptOrProblem = Annotated[
+    Any,
+    Meta(
+        extra_json_schema={
+            "anyOf": [{"$ref": "#/components/schemas/Receipt"}, {"$ref": "#/components/schemas/Problem"}]
+        }
+    ),
+]
+
+
 class BatchAnswer(Struct, frozen=True):
     """The receipts or problems of a batch, in the order of the events."""
 
-    results: list[Receipt]
+    results: list[_ReceiptOrProblem]
 
 
 async def record(call: Call) -> Answer:

@@ -14,7 +14,7 @@ from litestar.testing import TestClient
 from psycopg_pool import PoolTimeout
 
 from actors.messages import Envelope, Outcome, Problem
-from serve.api import app, routing
+from serve.api import app, openapi, routing
 from serve.auth.keys import load_or_create
 from serve.auth.tokens import Issuer, Verifier
 from serve.services import Services
@@ -154,3 +154,9 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(client: TestClient[Lite
     answer = client.post("/api/v1/transactions", content=b" " * 70_000)
     refusal(answer, 413)
     assert answer.headers["connection"] == "close"
+
+
+def test_the_document_says_that_a_batch_holds_problems_too() -> None:
+    answer = openapi.document(app.ROUTES, "1")["components"]["schemas"]["BatchAnswer"]
+    refs = [each["$ref"].rpartition("/")[2] for each in answer["properties"]["results"]["items"]["anyOf"]]
+    assert refs == ["Receipt", "Problem"]
