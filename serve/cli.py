@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from serve import settings
+from serve.auth.errors import AuthError
 from serve.settings import Settings
 
 TOKEN_S = 86_400
@@ -34,9 +35,15 @@ def _parser() -> argparse.ArgumentParser:
     token = commands.add_parser("token", parents=[data], help="print an access token, alone on the last line")
     token.add_argument("--user", required=True, help="user id; with --count the ids are ID-0, ID-1, ...")
     token.add_argument("--role", default="user", choices=["user", "service", "admin"])
-    token.add_argument("--count", type=int, help="print so many tokens, a line each")
+    token.add_argument("--count", type=_positive, help="print so many tokens, a line each")
     token.add_argument("--lifetime-s", type=int, default=TOKEN_S, help=f"seconds until it ends (default: {TOKEN_S})")
     return top
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -85,7 +92,9 @@ def _token(arguments: argparse.Namespace) -> int:
     from serve.auth.keys import load_or_create
     from serve.auth.tokens import Issuer
 
-    issuer = Issuer(load_or_create(_settings(arguments).data_folder / "keys"))
+    data = _settings(arguments).data_folder
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    issuer = Issuer(load_or_create(data / "keys"))
     users = [arguments.user] if arguments.count is None else [f"{arguments.user}-{i}" for i in range(arguments.count)]
     now = datetime.fromtimestamp(time.time(), UTC)
     try:
@@ -97,20 +106,20 @@ def _token(arguments: argparse.Namespace) -> int:
 
 
 def _migrate(arguments: argparse.Namespace) -> int:
-    from actors.migrate import upgrade
     from serve.embedded.postgres import EmbeddedPostgres
     from serve.embedded.run_folder import RunFolder, exclusive
+    from serve.up import migrate
 
     chosen = _settings(arguments)
     if chosen.postgres_url:
-        print(f"schema is at {upgrade(chosen.postgres_url)}")
+        print(f"schema is at {migrate(chosen.postgres_url)}")
         return 0
     chosen.data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     run = RunFolder(chosen.data_folder)
     with exclusive(chosen.data_folder):
         run.make()
         with EmbeddedPostgres(chosen.data_folder, run.postgres) as server:
-            print(f"schema is at {upgrade(server.url)}")
+            print(f"schema is at {migrate(server.url)}")
     return 0
 
 
@@ -142,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except settings.WrongSetting as error:
         print(f"boond: {error}", file=sys.stderr)
         return 2
-    except (RuntimeError, OSError, ValueError) as error:
+    except (AuthError, RuntimeError, OSError, ValueError) as error:
         if os.environ.get("BOOND_LOG_LEVEL") == "debug":
             raise
         print(f"boond: {error}", file=sys.stderr)

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
 from litestar import Litestar
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from actors import connections, placement, ray_host
 from actors.client import Client
@@ -26,6 +25,7 @@ from engine.queries import GetOverview
 from online_ml.categoriser import RuleCategoriser
 from serve import envelopes
 from serve.api.app import build_app as build_api
+from serve.api.app import refused
 from serve.auth import keys as signing
 from serve.auth.accounts import Accounts
 from serve.auth.errors import TokenRefused
@@ -37,7 +37,7 @@ from serve.live import ports
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits as SocketLimits
 from serve.live.routes import live_handler
-from serve.problems import Trouble, of_decode, of_outcome, of_validation
+from serve.problems import UNREADABLE, Trouble, of_decode, of_outcome, of_validation
 from serve.services import Services
 from serve.settings import RuntimeConfig
 
@@ -113,12 +113,19 @@ async def _readiness(pool: AsyncConnectionPool[Any], transport: ray_host.RayTran
 
 
 async def _postgres_state(pool: AsyncConnectionPool[Any]) -> str:
-    try:
-        async with pool.connection(timeout=READY_WITHIN_S) as connection:
-            await connection.execute("SELECT 1")
-    except (psycopg.Error, PoolTimeout) as error:
-        return f"not reached: {type(error).__name__}"
-    return "ready"
+    asked = asyncio.create_task(_ask(pool))
+    # Not `wait_for`: a query that is cancelled waits for a server that may never answer.
+    await asyncio.wait({asked}, timeout=READY_WITHIN_S)
+    if not asked.done():
+        asked.cancel()
+        return "not reached: no answer"
+    error = asked.exception()
+    return "ready" if error is None else f"not reached: {type(error).__name__}"
+
+
+async def _ask(pool: AsyncConnectionPool[Any]) -> None:
+    async with pool.connection(timeout=READY_WITHIN_S) as connection:
+        await connection.execute("SELECT 1")
 
 
 async def _shards_state(transport: ray_host.RayTransport) -> str:
@@ -156,8 +163,8 @@ def _expense(principal: Any, body: bytes) -> Envelope:
         return envelopes.transaction(principal, request, request.user_id, "")
     except msgspec.ValidationError as error:
         raise ports.ExpenseRefused(of_validation(error).document()) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ports.ExpenseRefused(of_decode(msgspec.DecodeError(str(error))).document()) from None
+    except UNREADABLE as error:
+        raise ports.ExpenseRefused(of_decode(error).document()) from None
     except Trouble as trouble:
         raise ports.ExpenseRefused(trouble.document()) from None
 
@@ -182,7 +189,13 @@ def live_app(config: RuntimeConfig) -> Litestar:
             yield
 
     # Serve strips its prefix from the path the application sees.
-    return Litestar([live_handler(["/", LIVE_PATH])], lifespan=[lifespan], openapi_config=None, logging_config=None)
+    return Litestar(
+        [live_handler(["/", LIVE_PATH])],
+        lifespan=[lifespan],
+        exception_handlers={Exception: refused},
+        openapi_config=None,
+        logging_config=None,
+    )
 
 
 def api_app(config: RuntimeConfig) -> Litestar:

@@ -68,10 +68,17 @@ def transaction(
     return Envelope(
         entity_id=subject(principal, user_id, field=user_field),
         command_id=transaction_id_of(command),
-        body=_ENCODER.encode(command),
+        body=_encoded(command),
         meta=Meta(principal.name, principal.origin, request_id),
         opening=_OPENING,
     )
+
+
+def _encoded(command: RecordTransaction) -> bytes:
+    try:
+        return _ENCODER.encode(command)
+    except OverflowError:
+        raise field_trouble("occurred_at", "lies outside the years 1 to 9999 in UTC") from None
 
 
 def command(principal: Principal, entity_id: str, wanted: Command, command_id: str, request_id: str) -> Envelope:

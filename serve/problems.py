@@ -104,7 +104,7 @@ def of_outcome(outcome: Outcome) -> Trouble:
     return of_problem(outcome.problem)
 
 
-_PATH = re.compile(r" - at `\$(?:\.)?(?P<path>[^`]*)`$")
+_PATH = re.compile(r" - at (?:`key` in )?`\$(?:\.)?(?P<path>[^`]*)`$")
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"missing required field `(?P<name>[^`]+)`"), "is required"),
     (re.compile(r"contains unknown field `(?P<name>[^`]+)`"), "is not a field here; leave it out"),
@@ -125,7 +125,7 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"Invalid enum value"), "is not one of the values taken here; /api/v1/docs lists them"),
     (
         re.compile(r"Expected `int`, got `(float|str)`"),
-        "must be a whole number of minor units, without quotes or fraction",
+        "must be a whole number (amounts are in minor units), without quotes or fraction",
     ),
 )
 
@@ -148,6 +148,10 @@ def of_validation(error: msgspec.ValidationError) -> Trouble:
     return field_trouble(path or "body", message)
 
 
-def of_decode(error: msgspec.DecodeError) -> Trouble:
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for a body that is no JSON, or nested deeper than anything taken here."""
+
+
+def of_decode(error: Exception) -> Trouble:
     """Return the 400 of a body that is not JSON."""
     return Trouble(400, f"The body is not valid JSON: {error}", name="malformed")

@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 
 from msgspec import Struct
 
 from serve import preflight
+from serve.auth.keys import load_or_create
 from serve.embedded import haproxy, processes, run_folder
 from serve.embedded.postgres import EmbeddedPostgres
 from serve.embedded.ray_node import RayNode, ray_environment
@@ -139,6 +141,8 @@ class Instance:
             say(f"{finding.part}: {finding.found}. {finding.mend}")
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._stops.enter_context(run_folder.exclusive(self.data))
+        # Read here, so that a file that cannot be used is named at once, and not half a minute later by a replica.
+        load_or_create(self.data / "keys")
         self._end_leftovers()
         preflight.insist_on_port(self.settings)
         self.clock.lap("preflight")
@@ -222,7 +226,33 @@ class Instance:
 
     def _stop_ray(self, node: RayNode) -> None:
         with _step("ray"):
-            node.stop()
+            self._while_ray_lives("ray", node.stop)
+            if node.dead():
+                node.abandon()
+
+    def _while_ray_lives(self, name: str, act: Callable[[], None]) -> None:
+        """Carry out a step that needs Ray, but not past Ray's own end.
+
+        A signal to the whole group (`timeout`, systemd) ends Ray's processes too, and whoever asks them then waits for
+        a minute. What is left is ended by its mark.
+        """
+        failed: list[BaseException] = []
+
+        def carry_out() -> None:
+            try:
+                act()
+            except BaseException as error:
+                failed.append(error)
+
+        step = Thread(target=carry_out, name=f"stop {name}", daemon=True)
+        step.start()
+        while step.is_alive():
+            step.join(0.1)
+            if self.ray and (part := self.ray.dead()):
+                say(f"not waiting for {name}: Ray's {part} has ended already")
+                return
+        if failed:
+            raise failed[0]
 
     def _start_shards(self) -> None:
         self._stops.callback(self._drain)
@@ -231,7 +261,7 @@ class Instance:
 
     def _drain(self) -> None:
         with _step("shards"):
-            (self.parts.drain or _drain)(self.config)
+            self._while_ray_lives("shards", lambda: (self.parts.drain or _drain)(self.config))
 
     def _start_serve(self) -> None:
         from serve import deploy
@@ -244,7 +274,7 @@ class Instance:
         from serve import deploy
 
         with _step("serve"):
-            deploy.stop()
+            self._while_ray_lives("serve", deploy.stop)
 
     def _await_ready(self) -> None:
         def answers() -> bool:
@@ -286,9 +316,19 @@ def _status(settings: Settings, path: str) -> int:
 
 
 def _migrate(url: str) -> None:
+    migrate(url)
+
+
+def migrate(url: str) -> str:
+    """Bring the schema up to date and return its revision. Raises PartDied with the database's own words."""
+    from sqlalchemy.exc import DBAPIError
+
     from actors.migrate import upgrade
 
-    upgrade(url)
+    try:
+        return upgrade(url)
+    except DBAPIError as error:
+        raise PartDied(f"the database cannot be used: {str(error.orig).strip()}") from None
 
 
 def _start_shards(count: int, config: RuntimeConfig) -> None:

@@ -54,8 +54,10 @@ def _instant(text: str) -> datetime:
         if len(text) == len("2026-11-20"):
             return datetime.combine(date.fromisoformat(text), time(12), UTC)
         at = msgspec.convert(text, datetime)
-    except (ValueError, msgspec.ValidationError):
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Unreadable("date", f"{text!r} is neither a date nor an RFC 3339 time with an offset")
-    return at
+        if at.tzinfo is not None:
+            # Near the ends of the calendar an offset leads out of it.
+            at.astimezone(UTC)
+            return at
+    except (ValueError, OverflowError, msgspec.ValidationError):
+        pass
+    raise Unreadable("date", f"{text!r} is neither a date nor an RFC 3339 time with an offset")

@@ -38,7 +38,7 @@ def _documents() -> list[HTTPRouteHandler]:
     return [document, page]
 
 
-def _refused(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def refused(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer what no handler saw (unknown path, wrong method ...) with a problem document."""
     answer = of_exception(error, request.headers.get("x-request-id", "")[:128])
     return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.media_type)
@@ -57,7 +57,7 @@ def build_app(services_of: Any, sockets: list[Any]) -> Litestar:
     return Litestar(
         [*handlers(ROUTES, lambda: held["services"]), *_documents(), *sockets],
         lifespan=[lifespan],
-        exception_handlers={Exception: _refused},
+        exception_handlers={Exception: refused},
         openapi_config=None,
         request_max_body_size=None,
         logging_config=None,

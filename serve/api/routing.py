@@ -9,10 +9,12 @@ import logging
 import re
 import secrets
 import time
+from asyncio import timeout
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
+import psycopg
 from litestar import HttpMethod, Request
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
@@ -26,7 +28,16 @@ from serve import envelopes
 from serve.api import metrics
 from serve.auth.errors import Busy, TokenRefused
 from serve.auth.principal import Principal
-from serve.problems import MEDIA_TYPE, Trouble, field_trouble, of_decode, of_outcome, of_validation, unavailable
+from serve.problems import (
+    MEDIA_TYPE,
+    UNREADABLE,
+    Trouble,
+    field_trouble,
+    of_decode,
+    of_outcome,
+    of_validation,
+    unavailable,
+)
 from serve.services import Services
 
 LOG = logging.getLogger("boond.api")
@@ -36,7 +47,8 @@ KEY_LENGTH_MAX = 255
 ID_LENGTH_MAX = 200
 Headers = dict[bytes, bytes]
 """Of a request, by lower-case name; of one given twice the first."""
-
+ANSWER_S = 20.0
+"""How long a request may take, its body included: over a shard's deadline, so that a stuck part ends in a 503."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -146,7 +158,8 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
         headers = dict(reversed(list(request.scope["headers"])))
         request_id = _request_id(headers)
         try:
-            answer = await _carry_out(route, decoder, request, headers, services(), request_id)
+            async with timeout(ANSWER_S):
+                answer = await _carry_out(route, decoder, request, headers, services(), request_id)
         except Exception as error:
             answer = of_exception(error, request_id)
         metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
@@ -174,8 +187,8 @@ async def _carry_out(
             body = decoder.decode(raw)
         except msgspec.ValidationError as error:
             raise of_validation(error) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise of_decode(msgspec.DecodeError(str(error))) from None
+        except UNREADABLE as error:
+            raise of_decode(error) from None
     call = Call(
         services=services,
         principal=principal,
@@ -219,7 +232,7 @@ def _text(headers: Headers, name: bytes) -> str | None:
 async def _body(request: Request[Any, Any, Any], headers: Headers, limit: int) -> bytes:
     declared = _text(headers, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise Trouble(413, f"The body has {declared} bytes; at most {limit} are taken here.", name="too-large")
+        raise _too_large(f"The body has {declared} bytes; at most {limit} are taken here.")
     parts, size = [], 0
     more = True
     while more:
@@ -229,9 +242,14 @@ async def _body(request: Request[Any, Any, Any], headers: Headers, limit: int) -
         part, more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
         if size > limit:
-            raise Trouble(413, f"The body is larger than {limit} bytes.", name="too-large")
+            raise _too_large(f"The body is larger than {limit} bytes.")
         parts.append(part)
     return b"".join(parts)
+
+
+def _too_large(detail: str) -> Trouble:
+    # What is left of the body is not read, so the connection cannot be used again.
+    return Trouble(413, detail, name="too-large", headers={"Connection": "close"})
 
 
 def _query(route: Route, request: Request[Any, Any, Any]) -> Any:
@@ -271,12 +289,19 @@ def of_exception(error: Exception, request_id: str) -> Answer:
         trouble = unavailable(error.detail, error.retry_after_s)
     elif isinstance(error, Busy):
         trouble = unavailable(str(error))
+    elif isinstance(error, TimeoutError | psycopg.OperationalError | psycopg.InterfaceError):
+        LOG.warning("request %s: %s: %s", request_id, type(error).__name__, error)
+        trouble = unavailable("A part of the service does not answer now; try again.")
     elif isinstance(error, HTTPException):
-        trouble = Trouble(error.status_code, error.detail or "The request was refused.")
+        trouble = Trouble(error.status_code, error.detail or "The request was refused.", headers=_allow(error))
     else:
         LOG.error("request %s failed", request_id, exc_info=error)
         trouble = Trouble(500, f"Something went wrong on our side; quote request id {request_id}.", name="internal")
     return Answer(trouble.encode(), trouble.status, trouble.headers, MEDIA_TYPE)
+
+
+def _allow(error: HTTPException) -> dict[str, str]:
+    return {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
 
 
 def respond(answer: Answer) -> ASGIApp:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -15,7 +15,7 @@ from serve import envelopes
 from serve.api.paging import decode_cursor, encode_cursor
 from serve.api.routing import Answer, Call, answered, route
 from serve.envelopes import TransactionRequest
-from serve.problems import Trouble, field_trouble, of_decode, of_outcome, of_validation
+from serve.problems import UNREADABLE, Trouble, field_trouble, of_decode, of_outcome, of_validation
 
 BATCH_MAX = 1_000
 BATCH_BYTES_MAX = 4 * 1024 * 1024
@@ -47,10 +47,20 @@ class TransactionPage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
+_ReceiptOrProblem = Annotated[
+    Any,
+    Meta(
+        extra_json_schema={
+            "anyOf": [{"$ref": "#/components/schemas/Receipt"}, {"$ref": "#/components/schemas/Problem"}]
+        }
+    ),
+]
+
+
 class BatchAnswer(Struct, frozen=True):
     """The receipts or problems of a batch, in the order of the events."""
 
-    results: list[Receipt]
+    results: list[_ReceiptOrProblem]
 
 
 async def record(call: Call) -> Answer:
@@ -90,8 +100,8 @@ def _read(call: Call, item: Raw) -> Envelope | Trouble:
         return envelopes.transaction(call.caller, request, request.user_id, call.request_id)
     except msgspec.ValidationError as error:
         return of_validation(error)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return of_decode(msgspec.DecodeError(str(error)))
+    except UNREADABLE as error:
+        return of_decode(error)
     except Trouble as trouble:
         return trouble
 

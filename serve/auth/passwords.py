@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
-from threading import Lock
+from threading import Lock, get_native_id
 from typing import TypeVar
 
 import argon2
@@ -28,6 +28,8 @@ PASSWORD_CHARS_MAX = 256
 MEMORY_KIB = 19 * 1024
 PASSES = 2
 WAITING_MAX = 64
+NICENESS = 15
+"""Of the threads that hash, 0 being everyone else and 19 the least."""
 
 _Result = TypeVar("_Result")
 
@@ -61,7 +63,7 @@ def _normalise(password: str) -> str | None:
 
 
 class Passwords:
-    """Hashes and verifies in `threads` threads (default: the cores), `waiting_max` more in line; beyond that `Busy`.
+    """Hashes and verifies in `threads` threads (default: half the cores), `waiting_max` more in line; beyond, `Busy`.
 
     One hash holds 19 MiB, so memory is bounded by `threads`, also when callers give up waiting.
     """
@@ -74,10 +76,10 @@ class Passwords:
         memory_kib: int = MEMORY_KIB,
         passes: int = PASSES,
     ) -> None:
-        threads = threads or os.cpu_count() or 1
+        threads = threads or max(1, (os.cpu_count() or 2) // 2)
         self._hasher = argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._nobodys_hash = _nobodys_hash(memory_kib, passes)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_yield_to_payments)
         self._pending = 0
         self._pending_max = threads + waiting_max
         self._lock = Lock()
@@ -126,6 +128,11 @@ class Passwords:
     def _done(self, _: "Future[_Result]") -> None:
         with self._lock:
             self._pending -= 1
+
+
+def _yield_to_payments() -> None:
+    """Lower the priority of this thread alone: a flood of log-ins must not take the processor from payments."""
+    os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
 
 
 def _nobodys_hash(memory_kib: int, passes: int) -> str:

@@ -7,6 +7,7 @@ and shows statistics and metrics to every network.
 """
 
 import ctypes
+import json
 import os
 import re
 import signal
@@ -18,22 +19,29 @@ _DROPPED = re.compile(r"\s+(server .* check backup$|log 127\.0\.0\.1:514 |option
 _UNWATCHED = "    http-request set-header x-request-disconnect-disabled ?1 unless { hdr(upgrade) -m found }"
 """Serve then spends no task a request on noticing that a client went away: what was asked of us is carried out anyway.
 Sockets are watched."""
-_PROBLEM = (
-    b'{"type":"about:blank","title":"Service Unavailable","status":503,'
-    b'"detail":"The service cannot answer right now. Retry shortly; nothing was lost."}'
-)
+_UNAVAILABLE = ("Service Unavailable", "The service cannot answer right now. Retry shortly; nothing was lost.")
+_OF_CLIENTS = {
+    408: ("Request Timeout", "The request did not arrive whole in time."),
+}
+REQUEST_S = 10
+"""How long the head of a request, and the first 16 KB of its body, may take to arrive."""
+_PATIENCE = (f"    timeout http-request {REQUEST_S}s", "    option http-buffer-request")
+_OURS = (*_PATIENCE, _UNWATCHED)
+_OWN_PAGE = re.compile(r"\s+errorfile 40\d ")
 
 
-def problem_page() -> bytes:
-    """Return the answer HAProxy gives by itself: a 503 problem document (RFC 9457) with Retry-After."""
+def problem_page(status: int = 503) -> bytes:
+    """Return an answer HAProxy gives by itself as a problem document (RFC 9457); 503 comes with Retry-After."""
+    title, detail = _OF_CLIENTS.get(status, _UNAVAILABLE)
+    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
     head = [
-        b"HTTP/1.1 503 Service Unavailable",
-        b"Content-Type: application/problem+json",
-        b"Content-Length: %d" % len(_PROBLEM),
-        b"Retry-After: 1",
-        b"Cache-Control: no-store",
+        f"HTTP/1.1 {status} {title}",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Retry-After: 1" if status == 503 else "Connection: close",
+        "Cache-Control: no-store",
     ]
-    return b"\r\n".join(head) + b"\r\n\r\n" + _PROBLEM
+    return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
 
 
 def safe_configuration(text: str) -> str:
@@ -42,6 +50,7 @@ def safe_configuration(text: str) -> str:
     The fallback to Serve's Python proxy goes too: without a replica it would hold a request, or answer in plain text.
     The log over UDP to nobody's port 514 goes as well, and splicing, whose pipes cost half a file descriptor more a
     connection and win nothing for small bodies. Requests are marked as not to be watched for a client that goes away.
+    A client that sends slowly is cut off (`REQUEST_S`) before it holds a replica; Serve's own limit is an idle hour.
     Doing it twice changes nothing.
     """
     lines, section = [], ""
@@ -52,11 +61,19 @@ def safe_configuration(text: str) -> str:
             line = re.sub(r"^(\s+bind )\*?:(\d+)", r"\g<1>127.0.0.1:\2", line)
         elif section == "backend default_backend":
             line = re.sub(r"^(\s+)http-request return status 404 .*", r"\1http-request deny deny_status 503", line)
-        if not _DROPPED.match(line) and line != _UNWATCHED:
+        if not _DROPPED.match(line) and line not in _OURS and not _OWN_PAGE.match(line):
             lines.append(line)
         if section == "frontend http_frontend" and line.lstrip().startswith("bind "):
             lines.append(_UNWATCHED)
+        if line == "defaults":
+            lines += _PATIENCE
+        if page := re.match(r"\s+errorfile 503 (\S+)", line):
+            lines += [f"    errorfile {status} {_page_of(page[1], status)}" for status in _OF_CLIENTS]
     return "\n".join(lines) + "\n"
+
+
+def _page_of(page: str, status: int) -> str:
+    return os.path.join(os.path.dirname(page), f"{status}.http")
 
 
 def _replace(path: str, content: bytes) -> None:
@@ -72,8 +89,10 @@ def main(arguments: list[str]) -> None:
         configuration = arguments[arguments.index("-f") + 1]
         with open(configuration, encoding="utf-8") as file:
             text = file.read()
-        for page in set(re.findall(r"^\s+errorfile \d+ (\S+)", text, re.MULTILINE)):
+        for page in set(re.findall(r"^\s+errorfile 50\d (\S+)", text, re.MULTILINE)):
             _replace(page, problem_page())
+            for status in _OF_CLIENTS:
+                _replace(_page_of(page, status), problem_page(status))
         _replace(configuration, safe_configuration(text).encode())
     binary = os.environ[BINARY_VARIABLE]
     os.execv(binary, [binary, *arguments])

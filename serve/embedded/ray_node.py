@@ -3,6 +3,7 @@
 `RAY_*` variables are read when Ray is imported and when its processes start: set the environment first, import after.
 """
 
+import atexit
 import contextlib
 import logging
 import os
@@ -89,6 +90,12 @@ class RayNode:
 
         with contextlib.suppress(Exception):
             ray.shutdown()
+
+    def abandon(self) -> None:
+        """Forget a Ray that is dead: otherwise its own hook asks for it once more when this process exits."""
+        from ray._private import worker
+
+        atexit.unregister(worker.shutdown)
 
     def _refuse_other_versions(self) -> None:
         import ray

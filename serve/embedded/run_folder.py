@@ -15,8 +15,8 @@ from pathlib import Path
 
 from serve.embedded.processes import identity
 
-LENGTH_MAX = 40
-"""So that `RUN/ray` stays under Ray's limit."""
+LENGTH_MAX = 38
+"""So that `RUN/ray/s` stays under Ray's limit."""
 
 
 class RunFolderUnusable(RuntimeError):
@@ -63,7 +63,9 @@ class RunFolder:
             )
         self.path = parent / name
         self.postgres = self.path / "pg"
-        self.ray = self.path / "ray"
+        # Ray opens its folder to every user of the machine, who could then put files of their own into it: one above
+        # is closed.
+        self.ray = self.path / "ray" / "s"
         self.haproxy = self.path / "haproxy"
         self.empty = self.path / "cwd"
 
@@ -76,8 +78,9 @@ class RunFolder:
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
             raise RunFolderUnusable(f"{self.path} belongs to user {found.st_uid}: remove it, or set TMPDIR elsewhere")
         self.path.chmod(mode)
-        for folder in (self.ray, self.haproxy, self.empty):
+        for folder in (self.ray.parent, self.ray, self.haproxy, self.empty):
             folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
 
     def clear(self) -> None:
         """Forget an earlier run: old sessions and generated files. Only when nothing of it runs any more."""

@@ -136,6 +136,15 @@ def test_a_replica_that_died_is_a_503_problem_with_retry_after_until_it_is_back(
     assert processes.wait_until(lambda: _answers(boond), 60, poll_s=0.1)
 
 
+def test_a_front_door_that_died_is_opened_again(boond: UpFromOutside) -> None:
+    doors = {p.pid for p in boond.processes() if b"haproxy\0-db" in Path(f"/proc/{p.pid}/cmdline").read_bytes()}
+    assert doors
+    for door in doors:
+        os.kill(door, signal.SIGKILL)
+    assert processes.wait_until(lambda: not _answers(boond), 5)
+    assert processes.wait_until(lambda: _answers(boond), 20)
+
+
 def test_a_postgres_that_died_is_started_again_and_said_so(boond: UpFromOutside) -> None:
     with psycopg.connect(_postgres(boond), autocommit=True) as connection:
         connection.execute("CREATE TABLE before_the_kill ()")
@@ -188,3 +197,19 @@ def test_the_doctor_says_what_is_missing() -> None:
     assert asked.returncode == 1
     assert "FAIL data folder" in asked.stdout
     assert "ok   front door: HAProxy" in asked.stdout
+
+
+def test_no_other_user_of_the_machine_reaches_what_ray_keeps(boond: UpFromOutside) -> None:
+    """Ray opens its session to everyone: whoever could write there could put a socket or a file of their own in it."""
+    session = (boond.run.ray / "session_latest").resolve()
+    ways = [session, *session.parents][: len(session.relative_to(boond.run.path).parts)]
+    assert any(folder.stat().st_mode & 0o077 == 0 for folder in ways)
+
+
+def test_a_signal_to_the_whole_group_stops_it_though_ray_hears_it_too(folder: Path) -> None:
+    """As `timeout` and systemd send it: Ray's processes end first, and nobody may wait for their answers."""
+    with UpFromOutside(folder / "grouped") as up:
+        os.killpg(up.process.pid, signal.SIGTERM)
+        assert up.process.wait(40) == 0
+        assert processes.wait_until(lambda: not up.processes(), 10)
+        assert not up.run.path.exists()

@@ -35,6 +35,7 @@ DECODER = msgspec.json.Decoder(TransactionRequest)
         ({"balance": 1}, "balance", "not a field here"),
         ({"location": {"altitude": 1}}, "location.altitude", "not a field here"),
         ({"metadata": {"a": {"b": 1}}}, "metadata[...]", "got `object`"),
+        ({"metadata": {"a\x00": "b"}}, "metadata", "control characters"),
     ],
 )
 def test_a_bad_field_is_named_with_the_fix(bad: dict[str, Any], field: str, words: str) -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from serve.auth.errors import KeyFileUnusable
+from serve.auth.keys import load_or_create
+from serve.embedded.haproxy import free_ports
 from serve.settings import Settings
-from serve.up import Hastened, Instance, Parts, Signals
+from serve.up import Hastened, Instance, PartDied, Parts, Signals, migrate, up
 
 
 class Clock:
@@ -78,3 +81,17 @@ def test_hastened_or_failing_steps_do_not_keep_the_rest_from_stopping(
     instance.stop()
     assert stopped == ["last"]
     assert "boond: " in capsys.readouterr().err
+
+
+def test_a_key_that_cannot_be_used_is_said_before_anything_starts(tmp_path: Path) -> None:
+    load_or_create(tmp_path / "keys")
+    (tmp_path / "keys" / "root.secret").write_bytes(b"short")
+    with pytest.raises(KeyFileUnusable, match=r"root\.secret: damaged"):
+        up(Settings(data=str(tmp_path), port=free_ports(1)[0]))
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_database_out_of_reach_is_an_error_without_its_password() -> None:
+    with pytest.raises(PartDied, match=r"the database cannot be used: .*refused") as failed:
+        migrate(f"postgresql://boond:s3cret@127.0.0.1:{free_ports(1)[0]}/boond")
+    assert "s3cret" not in str(failed.value)

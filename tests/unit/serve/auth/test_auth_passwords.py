@@ -1,6 +1,7 @@
 """Which passwords are accepted, and that hashing is bounded and tells nothing by its work."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import argon2
 import pytest
 
 from serve.auth.errors import Busy, InputRefused
-from serve.auth.passwords import MEMORY_KIB, PASSES, Passwords, check_password
+from serve.auth.passwords import MEMORY_KIB, NICENESS, PASSES, Passwords, check_password
 
 GOOD = "correct horse battery 9!"
 
@@ -129,6 +130,18 @@ async def test_another_cost_asks_for_a_new_hash(passwords: Passwords) -> None:
     assert dearer.needs_rehash(stored)
     assert not dearer.needs_rehash(await dearer.rehash(GOOD))
     dearer.close()
+
+
+async def test_hashing_gives_way_to_payments_and_only_hashing_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def priority(_hasher: argon2.PasswordHasher, _password: str) -> str:
+        return str(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    monkeypatch.setattr(argon2.PasswordHasher, "hash", priority)
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    passwords = Passwords()
+    assert int(await passwords.hash(GOOD)) == NICENESS
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before < NICENESS
+    passwords.close()
 
 
 async def test_a_full_line_is_refused_at_once_with_a_time_to_wait(held: threading.Event) -> None:

@@ -75,6 +75,24 @@ def test_making_it_safe_twice_changes_nothing() -> None:
     assert safe_configuration(once) == once
 
 
+def test_a_client_that_sends_slowly_is_cut_off_before_it_holds_a_replica() -> None:
+    defaults = safe_configuration(WRITTEN_BY_SERVE).partition("defaults\n")[2].partition("frontend")[0]
+    assert "    timeout http-request 10s\n" in defaults
+    assert "    option http-buffer-request\n" in defaults
+
+
+def test_a_body_that_comes_too_slowly_is_answered_by_a_problem_document_too() -> None:
+    status = 408
+    head, _, body = problem_page(status).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in head
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert json.loads(body)["status"] == status
+    assert f"    errorfile {status} /pages/{status}.http\n" in safe_configuration(
+        WRITTEN_BY_SERVE.replace("PAGE", "/pages/500.http")
+    )
+
+
 def test_its_own_error_is_a_problem_document_with_retry_after() -> None:
     head, _, body = problem_page().partition(b"\r\n\r\n")
     status, *fields = head.decode().split("\r\n")
@@ -99,6 +117,7 @@ def test_the_wrapper_rewrites_what_serve_wrote_and_becomes_the_binary(tmp_path: 
     )
     assert ran.stdout.split() == ["-db", "-f", str(configuration)]
     assert page.read_bytes() == problem_page()
+    assert (tmp_path / "408.http").read_bytes() == problem_page(408)
     assert "127.0.0.1:8404" in configuration.read_text()
 
 
@@ -121,7 +140,7 @@ def test_two_instances_get_different_ports_and_files(tmp_path: Path) -> None:
     for run in runs:
         run.remove()
     alike = {name for name in first if first[name] == second[name]}
-    own = {name for name in first if "PORT" in name or "PATH" in name or "FILE" in name}
+    own = {name for name in first if name.endswith("_PORT") or "PATH" in name or "FILE" in name}
     # Where replicas begin to look for a port may coincide: they look on.
     assert not {name for name in own & alike if "DIRECT_INGRESS" not in name}
 

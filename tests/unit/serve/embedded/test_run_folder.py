@@ -45,6 +45,13 @@ def test_its_parts_are_private(run: RunFolder) -> None:
     assert {p.stat().st_mode & 0o777 for p in (run.ray, run.haproxy, run.empty)} == {0o700}
 
 
+def test_what_ray_opens_to_everyone_stays_closed(run: RunFolder) -> None:
+    run.make()
+    run.ray.chmod(0o777)
+    assert run.ray.parent.stat().st_mode & 0o077 == 0
+    assert run.ray.parent != run.path
+
+
 def test_what_somebody_else_put_in_its_place_is_refused(run: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     run.path.symlink_to(tmp_path / "elsewhere")
