@@ -8,7 +8,8 @@ from msgspec import Struct
 from actors.messages import Envelope, Meta
 from engine.commands import Command, OpenUser, RecordTransaction, TransactionFields
 from engine.queries import Query
-from serve.auth.principal import Principal
+from serve.auth.errors import InputRefused
+from serve.auth.principal import Principal, check_user_id
 from serve.problems import Trouble, field_trouble
 
 TENANT_DEFAULTS = OpenUser()
@@ -32,8 +33,10 @@ def subject(principal: Principal, user_id: str | None, *, field: str = "user_id"
     if principal.role in ("service", "admin"):
         if user_id is None:
             raise field_trouble(field, f"is required: a {principal.role} says which user it acts for")
-        if not user_id or len(user_id) > 128 or "/" in user_id or not user_id.isprintable():
-            raise field_trouble(field, "must be 1-128 printable characters without a slash")
+        try:
+            check_user_id(user_id)
+        except InputRefused as error:
+            raise field_trouble(field, error.message) from None
         return f"{principal.tenant}/{user_id}"
     if user_id is not None and user_id != principal.user_id:
         raise Trouble(403, f"{field}: a user acts only for itself; leave it out", name="forbidden")
