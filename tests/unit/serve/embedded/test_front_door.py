@@ -140,11 +140,7 @@ def test_two_instances_get_different_ports_and_files(tmp_path: Path) -> None:
     for run in runs:
         run.remove()
     alike = {name for name in first if first[name] == second[name]}
-<<<<<<< HEAD
-    own = {name for name in first if name.endswith("_PORT") or "PATH" in name or "FILE" in name}
-=======
     own = {name for name in first if "_PORT" in name or "PATH" in name or "FILE" in name}
->>>>>>> perf
     # Where replicas begin to look for a port may coincide: they look on.
     assert not {name for name in own & alike if "DIRECT_INGRESS" not in name}
 
