@@ -1,4 +1,4 @@
-"""Load on running servers, from outside: Boond and the references in turn, by the same generator."""
+"""Load on running servers, from outside: Boond and the references one after another, by the same generator."""
 
 import asyncio
 import json
@@ -17,7 +17,6 @@ from tests.benchmarks import load
 
 USERS, BATCH = 5_000, 200
 SINGLE_S, ALONE_S, BATCH_S, WARM_S = 4.0, 3.0, 4.0, 1.5
-ROUNDS = 2
 MANY_CONNECTIONS, BATCH_CONNECTIONS = 64, 4
 SINGLES_PER_S_MAX, BATCHES_PER_S_MAX = 5_000, 120
 PUSHES = 300
@@ -86,21 +85,6 @@ def measure(target: Target) -> Served:
         requests = _batches(target, target.batch, int(BATCH_S * BATCHES_PER_S_MAX))
         batches = _drive(target, requests, BATCH_CONNECTIONS, BATCH_S)
     return Served(alone, many, batches)
-
-
-def best(rounds: Sequence[Served]) -> Served:
-    """Return the best of each figure: what else the machine does only ever takes away."""
-    return Served(
-        alone=min((served.alone for served in rounds), key=lambda result: result.p50_ms),
-        many=max((served.many for served in rounds), key=lambda result: result.per_s),
-        batches=max((served.batches for served in rounds if served.batches), key=lambda r: r.per_s, default=None),
-    )
-
-
-def side_by_side(targets: Sequence[Target]) -> list[Served]:
-    """Measure servers in turn, twice, and return the best of each."""
-    rounds = [[measure(target) for target in targets] for _ in range(ROUNDS)]
-    return [best([each[at] for each in rounds]) for at in range(len(targets))]
 
 
 def boond_target(boond: Boond, token: str) -> Target:

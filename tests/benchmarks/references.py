@@ -1,4 +1,4 @@
-"""The references Boond is measured beside, where they are there: started and driven in the same run, in turn.
+"""The references Boond is measured beside, where they are there: started in the same run, one after another.
 
 `bare_pipeline.py` is the ceiling of the same architecture (no rules, no auth); `conventional.py` is what a user would
 pick instead. `BOOND_BENCH_REFERENCE` names their folder.
