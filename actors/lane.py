@@ -28,7 +28,9 @@ class LaneLimits(Struct, frozen=True):
     call_commands_max: int = 200
     call_bytes_max: int = 90_000
     calls_max: int = 2
-    """Calls in flight."""
+    """Calls in flight, so that what comes meanwhile is coalesced."""
+    full_calls_max: int = 6
+    """Calls in flight while those that wait would fill another: a batch need not wait for a commit a call."""
     waiting_max: int = 20_000
     call_s_max: float = 8.0
     """A call that takes longer counts as lost; less than the deadline, so that it is tried again."""
@@ -108,13 +110,21 @@ class Lane:
 
     def _schedule(self, loop: AbstractEventLoop) -> None:
         """Send at the end of this turn of the loop, when all that came with it is queued."""
-        if not self._scheduled and len(self._calls) < self._limits.calls_max:
+        if not self._scheduled and self._may_call():
             self._scheduled = True
             loop.call_soon(self._pump)
 
+    def _may_call(self) -> bool:
+        """Whether another call may go out now."""
+        if len(self._calls) < self._limits.calls_max:
+            return True
+        waiting, limits = len(self._queue), self._limits
+        is_full = waiting >= limits.call_commands_max or waiting * self._reply_bytes[True] >= limits.call_bytes_max
+        return is_full and len(self._calls) < limits.full_calls_max
+
     def _pump(self) -> None:
         self._scheduled = False
-        while len(self._calls) < self._limits.calls_max:
+        while self._may_call():
             entries = self._take()
             if not entries:
                 return

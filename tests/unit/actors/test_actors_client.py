@@ -96,14 +96,23 @@ async def test_concurrent_requests_share_a_call(transport: FakeTransport) -> Non
     assert [len(call) for call in transport.calls] == [150]
 
 
-async def test_a_call_has_at_most_200_commands_and_two_are_in_flight(transport: FakeTransport) -> None:
+async def test_two_calls_are_in_flight_and_more_only_while_they_are_full(transport: FakeTransport) -> None:
     transport.gate.clear()
-    sending = asyncio.create_task(client(transport).submit_many([envelope(f"u{i}", 1) for i in range(900)]))
+    runtime = client(transport)
+    few = [asyncio.create_task(runtime.submit(envelope(f"few{i}", 1))) for i in range(3)]
+    for one in few:
+        await settled()
+        assert not one.done()
+    first = len(transport.calls)
+    assert first <= 2
+    many = asyncio.create_task(runtime.submit_many([envelope(f"u{i}", 1) for i in range(2_000)]))
     await settled()
-    assert [len(call) for call in transport.calls] == [200, 200]
+    assert len(transport.calls) == 6
+    assert {len(call) for call in transport.calls[first:]} == {200}
     transport.gate.set()
-    assert len(await sending) == 900
-    assert transport.open_max == 2
+    assert len(await many) == 2_000
+    assert [(await one).status for one in few] == ["done"] * 3
+    assert transport.open_max == 6
     assert max(len(call) for call in transport.calls) == 200
 
 
