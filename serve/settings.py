@@ -150,7 +150,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def data_folder(self) -> Path:
-        """Absolute: `up` changes its working folder."""
+        """The folder of everything that must last; absolute, as `load` makes it so."""
         return Path(self.data).expanduser().resolve()
 
     @property
@@ -237,7 +237,9 @@ def load(flags: Mapping[str, object] | None = None, environment: Mapping[str, st
     for origin in given.get("origins", ()):
         if not origin.startswith(("http://", "https://")) or origin.count("/") != 2:
             raise WrongSetting("origins", "origins", origin, "expected scheme://host[:port] without a path")
-    return Settings(**given)
+    settings = Settings(**given)
+    # Absolute from here on: `up` changes its working folder.
+    return msgspec.structs.replace(settings, data=str(settings.data_folder))
 
 
 def accepted(field: str) -> str:

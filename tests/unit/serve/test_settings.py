@@ -81,3 +81,13 @@ def test_the_runtime_configuration_carries_the_settings_through_json(tmp_path: P
     assert again == config
     assert again.data == str(tmp_path / "d")
     assert (again.heartbeat_s, again.origins, again.namespace) == (3, ("https://a.example",), "boond-abc")
+
+
+def test_a_relative_data_folder_stays_the_same_whatever_folder_we_change_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load({"data": "data"}, {})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert settings.data_folder == tmp_path / "data"
