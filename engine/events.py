@@ -107,6 +107,8 @@ class TransactionRecorded(
     currency: str
     occurred_at: datetime
     recorded_at: datetime
+    recorded_on: date
+    """Local date of `recorded_at`, decided once: a replay under another time zone database is the same."""
     local_date: date
     category: str
     confidence: float

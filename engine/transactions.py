@@ -110,6 +110,7 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
         currency=command.currency,
         occurred_at=when,
         recorded_at=context.at,
+        recorded_on=today,
         local_date=day,
         category=category,
         confidence=confidence,

@@ -166,7 +166,7 @@ def _recorded(state: UserState, event: TransactionRecorded) -> None:
     state.transactions += 1
     saved = event.round_up.base + event.round_up.boost
     if saved:
-        state.saved_today.add(state.profile.today(event.recorded_at), saved)
+        state.saved_today.add(event.recorded_on, saved)
     if event.counts_as_spend:
         state.spending.add(event.local_date, event.category, event.amount)
         for budget in budgets.touched(state.budgets, event.category):
