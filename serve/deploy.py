@@ -127,9 +127,15 @@ def start(settings: Settings, config: RuntimeConfig, live: str = LIVE_BUILDER, a
     )
 
 
-def stop() -> None:
-    """End both applications: replicas finish what they answer, sockets are closed. Serve itself ends with Ray."""
+def stop(*, outlived: bool) -> None:
+    """End both applications: replicas finish what they answer, sockets are closed.
+
+    `outlived` by a Ray that is not ours, Serve is ended too: else its front door would hold the port. Our own Ray ends
+    with all that is in it.
+    """
     ray_serve.delete("live", _blocking=False)
     ray_serve.delete("api", _blocking=False)
     for name in ("live", "api"):
         ray_serve.delete(name)
+    if outlived:
+        ray_serve.shutdown()

@@ -274,7 +274,8 @@ class Instance:
         from serve import deploy
 
         with _step("serve"):
-            self._while_ray_lives("serve", deploy.stop)
+            outlived = bool(self.settings.ray_address)
+            self._while_ray_lives("serve", lambda: deploy.stop(outlived=outlived))
 
     def _await_ready(self) -> None:
         def answers() -> bool:
