@@ -100,9 +100,11 @@ _WANTED = """
 wanted AS MATERIALIZED (
     SELECT q.slot::int AS slot, q.entity_id COLLATE "C" AS entity_id, s.seq, s.chain, s.at, s.body
     FROM unnest(%(e_slots)b::bigint[], %(e_ids)b::text[]) AS q (slot, entity_id)
-    LEFT JOIN LATERAL (SELECT * FROM snapshots WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
-        AND schema = %(schema)b) AS s ON true
+    LEFT JOIN LATERAL (SELECT * FROM snapshots AS n WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
+        AND schema = %(schema)b AND EXISTS (SELECT 1 FROM journal WHERE slot = n.slot AND entity_id = n.entity_id
+            AND seq = n.seq AND chain = n.chain)) AS s ON true
 )"""
+"""A snapshot counts only while the journal holds its very turn: one that is ahead of a restored journal does not."""
 
 _LOADED = """
 SELECT 2, entity_id, '', seq, at, chain, body FROM wanted WHERE seq IS NOT NULL

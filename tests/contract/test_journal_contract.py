@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from msgspec import structs
 
 from actors.chain import genesis
 from actors.journal import (
@@ -46,8 +47,8 @@ async def journal(open_journal: OpenJournal) -> Journal:
 
 
 def snapshot(entity_id: str, seq: int, schema: str = "s1", body: bytes = b"state") -> Snapshot:
-    """Return a snapshot."""
-    return Snapshot(slot_of(entity_id), entity_id, seq, genesis(entity_id), schema, AT, body)
+    """Return a snapshot of the turn that `turn(entity_id, seq)` writes."""
+    return Snapshot(slot_of(entity_id), entity_id, seq, turn(entity_id, seq).row.chain, schema, AT, body)
 
 
 async def test_turns_are_read_back_as_they_were_written(journal: Journal) -> None:
@@ -176,6 +177,17 @@ async def test_a_snapshot_of_another_schema_is_ignored_and_an_older_one_not_kept
     assert len((await journal.read(Question("s2", ["u"]))).tails["u"]) == 3
     await journal.save_snapshots([snapshot("u", 2, "s2")])
     assert (await journal.read(Question("s2", ["u"]))).snapshots["u"].seq == 2
+
+
+async def test_a_snapshot_that_the_journal_does_not_bear_out_is_not_used(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    await journal.commit(0, term, [turn("ahead", n) for n in (1, 2)] + [turn("other", n) for n in (1, 2)])
+    lost = structs.replace(snapshot("other", 2), chain=genesis("other"))
+    await journal.save_snapshots([snapshot("ahead", 3), lost])
+    reading = await journal.read(Question("s1", ["ahead", "other"]))
+    assert reading.snapshots == {}
+    assert [stored.seq for stored in reading.tails["ahead"]] == [1, 2]
+    assert [stored.seq for stored in reading.tails["other"]] == [1, 2]
 
 
 async def test_history_is_bounded_and_in_order(journal: Journal) -> None:

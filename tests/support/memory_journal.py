@@ -115,7 +115,7 @@ class MemoryJournal:
         reading = Reading()
         for entity_id in question.entities:
             snapshot = self.store.snapshots.get(entity_id)
-            if snapshot is not None and snapshot.schema == question.schema:
+            if snapshot is not None and snapshot.schema == question.schema and self._bears_out(snapshot):
                 reading.snapshots[entity_id] = snapshot
             after = reading.snapshots[entity_id].seq if entity_id in reading.snapshots else 0
             tail = [_stored(row) for row in self.store.rows.get(entity_id, ()) if row.seq > after]
@@ -128,6 +128,10 @@ class MemoryJournal:
             if (sealed := self.store.transactions.get(key)) is not None:
                 reading.transactions[key] = sealed
         return reading
+
+    def _bears_out(self, snapshot: Snapshot) -> bool:
+        rows = self.store.rows.get(snapshot.entity_id, ())
+        return any((row.seq, row.chain) == (snapshot.seq, snapshot.chain) for row in rows)
 
     async def histories(self, wanted: Sequence[tuple[str, int]], limit: int) -> dict[str, list[StoredTurn]]:
         """See `Journal.histories`."""
