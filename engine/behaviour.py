@@ -4,7 +4,7 @@ The runtime (`actors/`) hosts any `Behaviour`: it loads a state, asks `needs`, r
 `evolve`, commits, then `answer`s and `push`es. Everything here is pure: no clock, no randomness, no I/O.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -195,14 +195,3 @@ class Behaviour(Protocol):
 
     def rows(self, turn: Turn) -> Rows:
         """Return the read-model rows, timers and outbox messages of a turn."""
-
-
-def rows_of(parts: Iterable[Rows]) -> Rows:
-    """Join the rows of several turns, in order."""
-    joined = list(parts)
-    return Rows(
-        transactions=[r for p in joined for r in p.transactions],
-        alerts=[r for p in joined for r in p.alerts],
-        timers=[r for p in joined for r in p.timers],
-        outbox=[r for p in joined for r in p.outbox],
-    )

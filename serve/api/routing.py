@@ -72,7 +72,6 @@ class Call(Struct):
     request_id: str
     idempotency_key: str | None
     route: "Route"
-    raw: bytes = b""
 
     @property
     def caller(self) -> Principal:
@@ -180,7 +179,7 @@ async def _carry_out(
 ) -> Answer:
     principal = None if route.public else authenticate(_text(headers, b"authorization"), services)
     query = _query(route, request)
-    raw, body = b"", None
+    body = None
     if decoder is not None:
         raw = await _body(request, headers, route.body_bytes_max)
         try:
@@ -198,7 +197,6 @@ async def _carry_out(
         request_id=request_id,
         idempotency_key=_idempotency_key(headers),
         route=route,
-        raw=raw,
     )
     return await route.handler(call)
 
