@@ -158,6 +158,8 @@ class TransactionEdited(
     postings: list[Posting] = []
     refunds: list[DatedAmount] = []
     """What refunds gave back of it, by the date it counts on: it moves to the new category with the spend."""
+    by_user: bool = False
+    """Whether the edit names the category; it may be the one it had."""
 
 
 class TransactionRefunded(

@@ -6,7 +6,6 @@ from msgspec import Struct, field, structs
 
 from engine.behaviour import Refused
 from engine.commands import RefundPolicy
-from engine.events import TransactionEdited
 from engine.views import TransactionView
 
 KEPT = timedelta(days=180)
@@ -51,14 +50,9 @@ class Parked(Struct):
             and one.credit.currency == purchase.currency
         ]
 
-    def edited(self, event: TransactionEdited) -> None:
-        """Take over the user's edit of a refund that waits."""
-        one = self.waiting.get(event.transaction_id)
-        if one is not None:
-            credit = structs.replace(
-                one.credit, category=event.category, description=event.description, note=event.note
-            )
-            self.waiting[event.transaction_id] = structs.replace(one, credit=credit)
+    def replace(self, credit: TransactionView) -> None:
+        """Take over an edited refund."""
+        self.waiting[credit.transaction_id] = structs.replace(self.waiting[credit.transaction_id], credit=credit)
 
     def release(self, transaction_id: str) -> None:
         """Forget a refund that has found its purchase."""

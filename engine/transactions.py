@@ -243,12 +243,13 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
         note=note,
         postings=postings,
         refunds=was.refunds,
+        by_user=command.category is not UNSET,
     )
     today = state.profile.today(context.at)
     drafts: list[Draft] = []
     if postings and was.counts_as_spend:
         drafts = _moved_alerts(state, event, today)
-    view = edited_view(was, event, by_user=command.category is not UNSET)
+    view = edited_view(was, event)
     raised = alerts.raise_all(state.alerts, drafts, context, today)
     return Decision(events=[event, *raised], result=Edited(transaction=view))
 
@@ -273,9 +274,9 @@ def _moved_alerts(state: UserState, event: TransactionEdited, today: date) -> li
     return budgets.alerts_of_spend(after, state.alerts, today, event.currency)
 
 
-def edited_view(was: TransactionView, event: TransactionEdited, *, by_user: bool) -> TransactionView:
+def edited_view(was: TransactionView, event: TransactionEdited) -> TransactionView:
     """Return a transaction as it stands after the user's edit."""
     changes: dict[str, Any] = {"category": event.category, "description": event.description, "note": event.note}
-    if by_user:
+    if event.by_user:
         changes |= {"confidence": 1.0, "category_by": "user"}
     return structs.replace(was, **changes)

@@ -212,8 +212,9 @@ def _jar_saved(state: UserState, jar_id: str, amount: int, day: date) -> None:
 
 def _edited(state: UserState, event: TransactionEdited) -> None:
     state.ledger.post(event.postings)
-    if state.parked.waiting:
-        state.parked.edited(event)
+    waiting = state.parked.waiting.get(event.transaction_id)
+    if waiting is not None:
+        state.parked.replace(transactions.edited_view(waiting.credit, event))
     if not event.counts_as_spend or event.category == event.old_category:
         return
     _recategorised(state, event, event.local_date, event.amount)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
+from engine import budgets
 from engine import commands as c
 from engine.behaviour import Context, Facts, Refused
 from engine.events import AlertRaised, JarDeleted, TransactionRecorded, TransactionRefunded
@@ -87,7 +88,7 @@ class UserMachine(RuleBasedStateMachine):
         """A refund counts in the period of its purchase while that runs, else in the current one; it re-arms once."""
         today = self.person.state.profile.today(self.at)
         bought = self.person.transactions[event.original_id].local_date
-        for budget in self.person.state.budgets.values():
+        for budget in budgets.touched(self.person.state.budgets, event.category):
             running, of_purchase = budget.bounds(today), budget.bounds(bought)
             expected = of_purchase if running == of_purchase or bought > today else running
             assert not event.counts_as_spend or budget.bounds(event.local_date) == expected
