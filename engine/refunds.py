@@ -40,7 +40,7 @@ class Credit(Struct, frozen=True):
 
 def record(state: UserState, command: RecordTransaction, facts: Facts, context: Context) -> Decision:
     """Decide a refund on its arrival; one whose purchase is not known is parked. Raises `Refused`."""
-    credit = transactions.recorded(state, command, context)
+    credit = transactions.recorded(state, command, context, state.profile.today(context.at))
     name = command.original_external_id
     if name == command.external_id:
         raise invalid("original_external_id", "names the refund itself; give the external_id of the purchase")
@@ -78,7 +78,8 @@ def record_purchase(
 
     Alerts, budgets and jars are told as they stand after them. `evolve` applies events to a copy of the state.
     """
-    event = transactions.recorded(state, command, context)
+    today = state.profile.today(context.at)
+    event = transactions.recorded(state, command, context, today)
     original = receipts.transaction(event)
     waiting = state.parked.of(original) if command.kind in SPEND_KINDS else []
     if not waiting:
@@ -93,7 +94,6 @@ def record_purchase(
         events.append(refund)
         results.append(result)
         original = result.original
-    today = state.profile.today(context.at)
     standing: list[budgets.Standing] = []
     if event.counts_as_spend:
         standing = budgets.standings(budgets.touched(after.budgets, event.category), event.local_date, 0)

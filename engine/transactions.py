@@ -87,8 +87,8 @@ def postings_of(kind: str, direction: str, category: str, amount: int, currency:
 
 def record(state: UserState, command: RecordTransaction, context: Context) -> Decision:
     """Decide everything about a payment on its arrival: category, round-up, jars, postings, alerts."""
-    event = recorded(state, command, context)
     today = state.profile.today(context.at)
+    event = recorded(state, command, context, today)
     after: list[budgets.Standing] = []
     if event.counts_as_spend:
         after = budgets.standings(budgets.touched(state.budgets, event.category), event.local_date, event.amount)
@@ -97,13 +97,12 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
     return Decision(events=[event, *raised], result=Recorded(budgets=budgets.lines(after), streak=streak))
 
 
-def recorded(state: UserState, command: RecordTransaction, context: Context) -> TransactionRecorded:
+def recorded(state: UserState, command: RecordTransaction, context: Context, today: date) -> TransactionRecorded:
     """Return the event of a payment, checked and complete."""
     when, direction = check(command, context), direction_of(command)
     profile = state.profile
     category, confidence, by = categorise(command, context)
-    zone = profile.zone_at(context.at)
-    day, today = local_date(when, zone), local_date(context.at, zone)
+    day = today if when is context.at else local_date(when, profile.zone_at(context.at))
     at_home = command.currency == profile.currency
     spend = command.kind in SPEND_KINDS and at_home
     round_up = _round_up(state, command, direction, when, today, context) if at_home else _pending_rate()

@@ -307,8 +307,8 @@ def decide(state: UserState, command: Command, facts: Facts, context: Context) -
         decision = _DECIDE[type(command)](state, command, context)
     postings = getattr(decision.events[0], "postings", None)
     if postings:
-        for event in decision.events[1:]:
-            postings = postings + getattr(event, "postings", [])
+        if len(decision.events) > 1:
+            postings = [posting for event in decision.events for posting in getattr(event, "postings", ())]
         state.ledger.check_room(postings)
     return decision
 
