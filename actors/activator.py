@@ -62,20 +62,23 @@ class Activator:
                 self.unreadable.update(self._activate(damaged, whole))
             reading.commands.update(answer.commands)
             reading.transactions.update(answer.transactions)
+            reading.identities.update(answer.identities)
         return reading
 
     def _questions(self, items: Sequence[Item], unknown: Sequence[str]) -> Iterator[Question]:
         commands: list[tuple[str, str]] = []
         transactions: list[tuple[str, str]] = []
+        identities: list[tuple[str, str, str, str]] = []
         for item in items:
             entity_id, command_id = item.envelope.entity_id, item.envelope.command_id
             if command_id is not None and self._committer.twin((entity_id, command_id)) is None:
                 commands.append((entity_id, command_id))
             transactions.extend((entity_id, transaction_id) for transaction_id in item.needs)
+            identities.extend((entity_id, *identity) for identity in item.identities)
         schema = self._behaviour.schema
         first, rest = unknown[: self._recoveries_max], unknown[self._recoveries_max :]
-        if first or commands or transactions:
-            yield Question(schema, first, commands, transactions)
+        if first or commands or transactions or identities:
+            yield Question(schema, first, commands, transactions, identities)
         for start in range(0, len(rest), self._recoveries_max):
             yield Question(schema, rest[start : start + self._recoveries_max])
 

@@ -59,6 +59,14 @@ class Committer:
                 return found
         return None
 
+    def identified(self, key: tuple[str, str, str, str]) -> bytes | None:
+        """Return the newest uncommitted version of an (entity id, origin, source, external id)."""
+        for batch in reversed(self._overlays):
+            found = batch.identified.get(key)
+            if found is not None:
+                return found
+        return None
+
     def forget_settled(self) -> None:
         """Drop the overlays of committed batches: what is read from now on sees them."""
         self._overlays = [batch for batch in self._overlays if not batch.settled]

@@ -69,7 +69,8 @@ class Decider:
                 item.command = self._behaviour.decode_command(envelope.body)
                 item.input_hash = sha256(envelope.body).digest()
                 needs = self._behaviour.needs(item.command)
-                item.needs = needs.transaction_ids if needs is not None else ()
+                if needs is not None:
+                    item.needs, item.identities = needs.transaction_ids, needs.identities
         except Refused as refused:
             item.resolve(refusal(refused))
         except DecodeError as error:
@@ -132,7 +133,8 @@ class Decider:
                 return _KEY_REUSED
             answer = self._behaviour.answer(twin.turn, duplicate=True)
             return Outcome("replayed", twin.turn.seq, answer)
-        facts = self._facts(activation.entity_id, item, reading) if item.needs else _NO_FACTS
+        looks_back = item.needs or item.identities
+        facts = self._facts(activation.entity_id, item, reading) if looks_back else _NO_FACTS
         turn, answer = self._turn(activation, item.command, command_id, item.input_hash, item.envelope.meta, facts)
         return Outcome("done", turn.seq, answer)
 
@@ -152,7 +154,16 @@ class Decider:
             sealed = self._committer.sealed(key) or reading.transactions.get(key)
             if sealed is not None:
                 found[transaction_id] = self._behaviour.decode_transaction(sealed)
-        return Facts(found)
+        return Facts(found, self._identified(entity_id, item, reading))
+
+    def _identified(self, entity_id: str, item: Item, reading: Reading) -> dict[tuple[str, str, str], Any]:
+        found = {}
+        for identity in item.identities:
+            key = (entity_id, *identity)
+            sealed = self._committer.identified(key) or reading.identities.get(key)
+            if sealed is not None:
+                found[identity] = self._behaviour.decode_transaction(sealed)
+        return found
 
     def _turn(
         self, activation: Activation, command: Any, command_id: str, input_hash: bytes, meta: Meta, facts: Facts
@@ -166,8 +177,9 @@ class Decider:
         batch.writes.append(decided.write)
         batch.made.append((activation, turn))
         batch.twins[activation.entity_id, command_id] = Twin(input_hash, turn)
-        for transaction in decided.write.rows.transactions:
-            batch.sealed[activation.entity_id, transaction.transaction_id] = transaction.sealed
+        for row in decided.write.rows.transactions:
+            batch.sealed[activation.entity_id, row.transaction_id] = row.sealed
+            batch.identified[activation.entity_id, row.origin, row.source, row.external_id] = row.sealed
         activation.pending = batch
         self.applied_at = at
         if activation.seq - activation.snapshot_seq >= self._snapshot_every:

@@ -95,6 +95,8 @@ class Question(Struct, frozen=True):
     entities: Sequence[str] = ()
     commands: Sequence[tuple[str, str]] = ()
     transactions: Sequence[tuple[str, str]] = ()
+    identities: Sequence[tuple[str, str, str, str]] = ()
+    """Transactions by (entity id, origin, source, external id)."""
 
 
 class Reading(Struct):
@@ -104,6 +106,7 @@ class Reading(Struct):
     tails: dict[str, list[StoredTurn]] = field(default_factory=dict)
     commands: dict[tuple[str, str], KnownCommand] = field(default_factory=dict)
     transactions: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    identities: dict[tuple[str, str, str, str], bytes] = field(default_factory=dict)
 
 
 class Journal(Protocol):

@@ -150,7 +150,12 @@ class PostgresJournal:
     async def read(self, question: Question) -> Reading:
         """See `Journal.read`: one statement."""
         reading = Reading()
-        parts = (bool(question.entities), bool(question.commands), bool(question.transactions))
+        parts = (
+            bool(question.entities),
+            bool(question.commands),
+            bool(question.transactions),
+            bool(question.identities),
+        )
         if not any(parts):
             return reading
         parameters: dict[str, Any] = {
@@ -164,8 +169,10 @@ class PostgresJournal:
             "t_ids": Texts([transaction_id for _, transaction_id in question.transactions]),
             "t_slots": BigInts([slot_of(entity_id) for entity_id, _ in question.transactions]),
         }
+        if question.identities:
+            parameters |= _identity_columns(question.identities)
         for row in await self._reader.rows(sql.read(*parts), parameters):
-            _place(reading, row, question.schema)
+            _place(reading, row, question)
         for tail in reading.tails.values():
             tail.sort(key=lambda turn: turn.seq)
         return reading
@@ -200,7 +207,18 @@ class PostgresJournal:
             await line.close()
 
 
-def _place(reading: Reading, row: Sequence[Any], schema: str) -> None:
+def _identity_columns(identities: Sequence[tuple[str, str, str, str]]) -> dict[str, Any]:
+    entities, origins, sources, externals = (list(column) for column in zip(*identities, strict=True))
+    return {
+        "i_slots": BigInts([slot_of(entity_id) for entity_id in entities]),
+        "i_entities": Texts(entities),
+        "i_origins": Texts(origins),
+        "i_sources": Texts(sources),
+        "i_externals": Texts(externals),
+    }
+
+
+def _place(reading: Reading, row: Sequence[Any], question: Question) -> None:
     """Put a row of `sql.read` where it belongs."""
     kind, entity_id, key, seq, at, digest, body = row
     if kind == 0:
@@ -208,7 +226,9 @@ def _place(reading: Reading, row: Sequence[Any], schema: str) -> None:
     elif kind == 1:
         reading.transactions[entity_id, key] = body
     elif kind == 2:
-        reading.snapshots[entity_id] = Snapshot(slot_of(entity_id), entity_id, seq, digest, schema, at, body)
+        reading.snapshots[entity_id] = Snapshot(slot_of(entity_id), entity_id, seq, digest, question.schema, at, body)
+    elif kind == 4:
+        reading.identities[question.identities[int(key) - 1]] = body
     else:
         reading.tails.setdefault(entity_id, []).append(StoredTurn(seq, key, at, body, digest))
 

@@ -96,6 +96,14 @@ FROM unnest(%(t_slots)b::bigint[], %(t_entities)b::text[], %(t_ids)b::text[]) AS
 CROSS JOIN LATERAL (SELECT * FROM transactions WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
     AND transaction_id = q.transaction_id COLLATE "C") AS t"""
 
+_IDENTIFIED = """
+SELECT 4, t.entity_id, q.number::text, t.seq, t.recorded_at, NULL::bytea, t.sealed
+FROM unnest(%(i_slots)b::bigint[], %(i_entities)b::text[], %(i_origins)b::text[], %(i_sources)b::text[],
+    %(i_externals)b::text[]) WITH ORDINALITY AS q (slot, entity_id, origin, source, external_id, number)
+CROSS JOIN LATERAL (SELECT * FROM transactions WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
+    AND origin = q.origin COLLATE "C" AND source = q.source COLLATE "C"
+    AND external_id = q.external_id COLLATE "C") AS t"""
+
 _WANTED = """
 wanted AS MATERIALIZED (
     SELECT q.slot::int AS slot, q.entity_id COLLATE "C" AS entity_id, s.seq, s.chain, s.at, s.body
@@ -115,12 +123,13 @@ CROSS JOIN LATERAL (SELECT * FROM journal WHERE slot = w.slot AND entity_id = w.
 
 
 @cache
-def read(entities: bool, commands: bool, transactions: bool) -> str:
+def read(entities: bool, commands: bool, transactions: bool, identities: bool) -> str:
     """Return the one question of a shard's iteration.
 
-    Rows: kind (0 command, 1 transaction, 2 snapshot, 3 tail), entity id, key, seq, time, hash, body; in no order.
+    Rows: kind (0 command, 1 transaction, 2 snapshot, 3 tail, 4 transaction by identity), entity id, key, seq, time,
+    hash, body; in no order. The key of kind 4 is the place of its identity in the question, from 1.
     """
-    parts = [_COMMANDS] * commands + [_SEALED] * transactions + [_LOADED] * entities
+    parts = [_COMMANDS] * commands + [_SEALED] * transactions + [_IDENTIFIED] * identities + [_LOADED] * entities
     return (f"WITH {_WANTED}" if entities else "") + "\nUNION ALL\n".join(parts)
 
 

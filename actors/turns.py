@@ -49,7 +49,7 @@ class Call:
 class Item:
     """One envelope on its way through the shard."""
 
-    __slots__ = ("answered", "call", "command", "envelope", "index", "input_hash", "needs", "size")
+    __slots__ = ("answered", "call", "command", "envelope", "identities", "index", "input_hash", "needs", "size")
 
     def __init__(self, call: Call, index: int, envelope: Envelope) -> None:
         self.call = call
@@ -59,6 +59,7 @@ class Item:
         self.command: Any = None
         self.input_hash = b""
         self.needs: Sequence[str] = ()
+        self.identities: Sequence[tuple[str, str, str]] = ()
         self.answered = False
 
     def resolve(self, outcome: Outcome) -> None:
@@ -83,6 +84,8 @@ class Batch(Struct):
     snapshots: list[Snapshot] = field(default_factory=list)
     twins: dict[tuple[str, str], Twin] = field(default_factory=dict)
     sealed: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    identified: dict[tuple[str, str, str, str], bytes] = field(default_factory=dict)
+    """The same versions by (entity id, origin, source, external id)."""
     settled: bool = False
 
     def reply(self, outcome: Outcome | None = None) -> None:

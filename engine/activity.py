@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from engine.behaviour import Turn
-from engine.events import JarDeleted, JarDeposited, Posting, TransactionRecorded
+from engine.events import JarDeleted, JarDeposited, Posting, TransactionRecorded, TransactionRefunded
 from engine.ledger import jar_account
 
 
@@ -16,13 +16,15 @@ class JarActivity(Struct, frozen=True, kw_only=True):
 
     seq: int
     at: datetime
-    type: Literal["round_up", "deposit", "moved_in"]
+    type: Literal["round_up", "round_up_reversed", "deposit", "moved_in"]
     amount: int
     currency: str
     transaction_id: str | None = None
     merchant: str | None = None
     deposit_id: str | None = None
     from_jar: str | None = None
+    refund_of: str | None = None
+    """The purchase whose round-up a refund (`transaction_id`) took back."""
 
 
 def of_turn(turn: Turn, jar_id: str) -> list[JarActivity]:
@@ -49,6 +51,17 @@ def _movement(turn: Turn, event: object, amount: int, currency: str) -> JarActiv
                 currency=currency,
                 transaction_id=event.transaction_id,
                 merchant=event.merchant_name,
+            )
+        case TransactionRefunded():
+            return JarActivity(
+                seq=turn.seq,
+                at=turn.at,
+                type="round_up_reversed",
+                amount=amount,
+                currency=currency,
+                transaction_id=event.transaction_id,
+                merchant=event.merchant,
+                refund_of=event.original_id,
             )
         case JarDeposited():
             return JarActivity(

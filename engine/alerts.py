@@ -59,6 +59,12 @@ class AlertBook(Struct):
         if len(self.told) > 500:
             self.told = {m: d for m, d in self.told.items() if d > ordinal - _TOLD_KEPT_DAYS}
 
+    def rearm(self, marks: Iterable[str], day: date) -> None:
+        """Let marks tell once more; that this was done is remembered like a mark."""
+        for mark in marks:
+            self.told.pop(mark, None)
+            self.tell((rearmed(mark),), day)
+
     def forget(self, beginning: str) -> None:
         """Forget the marks of what is gone."""
         self.told = {mark: day for mark, day in self.told.items() if not mark.startswith(beginning)}
@@ -71,6 +77,11 @@ class AlertBook(Struct):
             ordinal = event.local_date.toordinal()
             self.notified = self.notified + 1 if self.day == ordinal else 1
             self.day = ordinal
+
+
+def rearmed(mark: str) -> str:
+    """Return what is remembered of a mark that was re-armed: it happens once."""
+    return f"{mark}:rearmed"
 
 
 def raise_all(book: AlertBook, drafts: Iterable[Draft], context: Context, today: date) -> list[AlertRaised]:

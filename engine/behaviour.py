@@ -59,12 +59,15 @@ class Needs(Struct, frozen=True):
     """Rows of the past that a decision must see: the runtime reads them and passes them as `Facts`."""
 
     transaction_ids: tuple[str, ...] = ()
+    identities: tuple[tuple[str, str, str], ...] = ()
+    """Transactions by who reported them: (origin, source, external id)."""
 
 
 class Facts(Struct, frozen=True):
-    """The rows asked for by `Needs`: decoded transactions by id; a missing one is absent."""
+    """The rows asked for by `Needs`: decoded transactions by id and by identity; a missing one is absent."""
 
     transactions: dict[str, Any] = {}
+    by_identity: dict[tuple[str, str, str], Any] = {}
 
 
 class Decision(Struct, frozen=True):

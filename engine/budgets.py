@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from engine import money
-from engine.alerts import AlertBook, Draft
+from engine.alerts import AlertBook, Draft, rearmed
 from engine.behaviour import Context, Refused, invalid
 from engine.burn_rate import Projection, is_quiet, measure, safe_per_day
 from engine.commands import BudgetPeriod, DeleteBudget, SetBudget
@@ -21,6 +21,7 @@ from engine.spending import OVERALL, Spending
 
 THRESHOLDS_PERCENT = (70, 90, 100)
 EXCEEDED = "exceeded"
+REARM_POINTS = 5
 BUDGETS_MAX = 100
 _PERIODS_KEPT = {"weekly": 57, "monthly": 13}
 
@@ -212,6 +213,20 @@ def alerts_of_spend(after: Iterable[Standing], book: AlertBook, today: date, cur
         if new:
             drafts.append(_threshold_alert(budget, start, spent, new, currency))
     return drafts
+
+
+def marks_to_rearm(after: Iterable[Standing], book: AlertBook, today: date) -> list[str]:
+    """Return the told thresholds that lie at least 5 points above what is spent after a refund; each once a period."""
+    marks = []
+    for budget, start, end, spent in after:
+        if not start <= today < end:
+            continue
+        for threshold in (*THRESHOLDS_PERCENT, EXCEEDED):
+            at = 100 if threshold == EXCEEDED else int(threshold)
+            told = mark(budget.budget_id, start, str(threshold))
+            if spent * 100 <= (at - REARM_POINTS) * budget.limit and book.has_told(told):
+                marks += [] if book.has_told(rearmed(told)) else [told]
+    return marks
 
 
 def _threshold_alert(budget: Budget, start: date, spent: int, new: list[str], currency: str) -> Draft:

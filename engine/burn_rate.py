@@ -61,7 +61,10 @@ def measure(
 def _weighted(
     spending: Spending, category: str, today: date, start: date, spend: tuple[date, int] | None
 ) -> tuple[float, float]:
-    """Return weighted mean and variance of daily sums; days of the period before anything was known count as zero."""
+    """Return weighted mean and variance of daily sums; days of the period before anything was known count as zero.
+
+    Refunds of an earlier period can outweigh what was spent: a mean below zero would project more of them, so it is 0.
+    """
     first = min(spending.first_day() or start.toordinal(), start.toordinal())
     count = min(DAYS_KEPT, today.toordinal() - first + 1)
     days = spending.daily(category, today, count)
@@ -75,7 +78,7 @@ def _weighted(
         square += weight * amount * amount
         weight *= _DECAY
     mean /= total
-    return mean, max(0.0, square / total - mean * mean)
+    return max(0.0, mean), max(0.0, square / total - mean * mean)
 
 
 def is_quiet(period: tuple[date, date], today: date) -> bool:

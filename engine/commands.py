@@ -174,6 +174,8 @@ class TransactionChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, 
     category: Slug | UnsetType = UNSET
     description: Text | None | UnsetType = UNSET
     note: Text | None | UnsetType = UNSET
+    refund_of: ExternalId | UnsetType = UNSET
+    """The id of the purchase that this credit gave back; goes alone."""
 
 
 class EditTransaction(TransactionChanges, frozen=True, kw_only=True, omit_defaults=True, tag="edit_transaction"):

@@ -48,6 +48,13 @@ class JarShare(Struct, frozen=True, gc=False):
     amount: int
 
 
+class DatedAmount(Struct, frozen=True, gc=False):
+    """An amount on a local date."""
+
+    local_date: date
+    amount: int
+
+
 class RoundUp(Struct, frozen=True, omit_defaults=True, gc=False):
     """What was saved on a spend, or why nothing was. `amount` = `base` + `boost` (the multiplier's part)."""
 
@@ -151,6 +158,38 @@ class TransactionEdited(
     description: str | None = None
     note: str | None = None
     postings: list[Posting] = []
+    refunds: list[DatedAmount] = []
+    """What refunds gave back of it, by the date it counts on: it moves to the new category with the spend."""
+    by_user: bool = False
+    """Whether the edit names the category; it may be the one it had."""
+
+
+class TransactionRefunded(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="transaction_refunded"
+):
+    """A credit gave back a purchase or a part of it; `postings` do so, the purchase's own stay as they are."""
+
+    transaction_id: str
+    """The credit."""
+    original_id: str
+    """The purchase."""
+    at: datetime
+    local_date: date
+    """The date on which budgets and burn rate get `amount` back."""
+    amount: int
+    currency: str
+    category: str
+    counts_as_spend: bool
+    postings: list[Posting]
+    excess: int = 0
+    """What the credit is above the purchase: other income."""
+    shares: list[JarShare] = []
+    """What was taken back from jars, negative."""
+    rearmed: list[str] = []
+    """Marks of budget thresholds that may tell once more in their period."""
+    merchant: str | None = None
+    credit: TransactionRecorded | None = None
+    """The credit as it was reported; None for one that had been recorded before. Its postings are those above."""
 
 
 class JarDescription(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -237,6 +276,7 @@ Event = (
     | ProfileUpdated
     | TransactionRecorded
     | TransactionEdited
+    | TransactionRefunded
     | JarCreated
     | JarEdited
     | JarDeleted

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from engine import alerts, queries, receipts, user
 from engine.behaviour import (
@@ -22,9 +22,9 @@ from engine.commands import Command, EditTransaction, OpenUser, RecordTransactio
 from engine.events import AlertRaised, Event
 from engine.queries import Query
 from engine.state import UserState
-from engine.views import Edited, Receipt, Recorded, Result, TransactionView
+from engine.views import Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
-STATE_SCHEMA = "user/2"
+STATE_SCHEMA = "user/3"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
 Predictor = Callable[[RecordTransaction], Prediction | None]
@@ -64,8 +64,15 @@ class UserBehaviour:
         return _QUERIES.decode(raw)
 
     def needs(self, command: Command) -> Needs | None:
-        """An edit must see the transaction it edits; nothing else looks back."""
-        return Needs(transaction_ids=(command.transaction_id,)) if type(command) is EditTransaction else None
+        """An edit must see the transaction it edits, a refund its purchase; nothing else looks back."""
+        if type(command) is RecordTransaction:
+            if command.kind != "refund" or command.original_external_id is None:
+                return None
+            return Needs(identities=((command.origin, command.source, command.original_external_id),))
+        if type(command) is not EditTransaction:
+            return None
+        linked = () if command.refund_of is UNSET else (command.refund_of,)
+        return Needs(transaction_ids=(command.transaction_id, *linked))
 
     def predict(self, command: Command) -> Prediction | None:
         """Ask the models about a transaction that names no category."""
@@ -112,26 +119,33 @@ class UserBehaviour:
             if duplicate:
                 return _JSON.encode(receipts.receipt(turn, duplicate=True))
             return _receipt_json(turn)
-        if type(result) is Edited:
+        if type(result) is Refunded and not result.linked:
+            return _JSON.encode(receipts.receipt(turn, duplicate=duplicate))
+        if type(result) is Edited or type(result) is Refunded:
             return _JSON.encode(result.transaction)
         return _JSON.encode(result.view)
 
     def push(self, turn: Turn) -> bytes:
         """Return the turn's events on the socket, as JSON."""
-        return _JSON.encode(receipts.pushed(turn, Raw(self.answer(turn))))
+        shown = _receipt_json(turn) if type(turn.result) is Refunded else self.answer(turn)
+        return _JSON.encode(receipts.pushed(turn, Raw(shown)))
 
     def rows(self, turn: Turn) -> Rows:
         """Return the rows of the read models."""
         result = turn.result
         view: TransactionView | None = None
+        refunds: Sequence[Refunded] = ()
         if type(result) is Recorded:
-            view = _receipt(turn).transaction
+            view, refunds = _receipt(turn).transaction, result.refunds
         elif type(result) is Edited:
             view = result.transaction
+        elif type(result) is Refunded:
+            view, refunds = result.original, (result,)
         raised = [_alert_row(e) for e in turn.events if type(e) is AlertRaised] if len(turn.events) > 1 else ()
         if view is None:
             return Rows(alerts=raised)
-        return Rows(transactions=(_transaction_row(view),), alerts=raised)
+        given_back = [_transaction_row(refund.transaction) for refund in refunds]
+        return Rows(transactions=(_transaction_row(view), *given_back), alerts=raised)
 
 
 def _receipt(turn: Turn) -> Receipt:

@@ -4,8 +4,8 @@ from typing import Any
 
 from engine import alerts
 from engine.behaviour import Turn
-from engine.events import AlertRaised, TransactionRecorded
-from engine.views import MerchantView, OriginalView, Receipt, Recorded, RoundUpView, TransactionView
+from engine.events import AlertRaised, JarShare, TransactionRecorded, TransactionRefunded
+from engine.views import MerchantView, OriginalView, Receipt, Recorded, Refunded, RoundUpView, TransactionView
 
 
 def transaction(event: TransactionRecorded) -> TransactionView:
@@ -45,11 +45,14 @@ def transaction(event: TransactionRecorded) -> TransactionView:
         location=event.location,
         balance_after=event.balance_after,
         counts_as_spend=event.counts_as_spend,
+        jar_postings=event.shares,
     )
 
 
 def receipt(turn: Turn, *, duplicate: bool) -> Receipt:
-    """Return the receipt of a turn that recorded a transaction."""
+    """Return the receipt of a turn that recorded a transaction, or refunded one."""
+    if type(turn.result) is Refunded:
+        return refund(turn, turn.events[0], turn.result, duplicate=duplicate)
     event: TransactionRecorded = turn.events[0]
     result: Recorded = turn.result
     saved = event.round_up
@@ -67,14 +70,48 @@ def receipt(turn: Turn, *, duplicate: bool) -> Receipt:
         base_saved=saved.base,
         boost_saved=saved.boost,
         skipped_reason=saved.reason,
-        jar_postings=event.shares,
+        jar_postings=event.shares if not result.refunds else _moved(turn),
         anomaly=None,
         alerts=[alerts.view(e) for e in turn.events if type(e) is AlertRaised],
         effect=result.effect,
         reason=result.reason,
         budgets=result.budgets,
         streak=result.streak,
-        transaction=transaction(event),
+        transaction=result.refunds[-1].original if result.refunds else transaction(event),
+        duplicate=duplicate,
+    )
+
+
+def _moved(turn: Turn) -> list[JarShare]:
+    """Return what a purchase put into jars, and what the refunds that had waited for it took back again."""
+    return [part for event in turn.events for part in getattr(event, "shares", ())]
+
+
+def refund(turn: Turn, event: TransactionRefunded, result: Refunded, *, duplicate: bool = False) -> Receipt:
+    """Return the receipt of a refund: it saves nothing, `jar_postings` are what was taken back."""
+    credit = result.transaction
+    return Receipt(
+        transaction_id=credit.transaction_id,
+        external_id=credit.external_id,
+        user_id=user_id(turn.entity_id),
+        seq=turn.seq,
+        amount=credit.amount,
+        currency=credit.currency,
+        category=credit.category,
+        confidence=credit.confidence,
+        rounded_to=credit.amount,
+        saved_amount=0,
+        base_saved=0,
+        boost_saved=0,
+        skipped_reason=None,
+        jar_postings=event.shares,
+        anomaly=None,
+        alerts=[],
+        effect="refunded",
+        reason=None,
+        budgets=result.budgets,
+        streak=result.streak,
+        transaction=credit,
         duplicate=duplicate,
     )
 
@@ -85,11 +122,17 @@ def user_id(entity_id: str) -> str:
 
 
 def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
-    """Return a turn's events on the socket: the first with the answer (`shown`) as data, others with themselves."""
-    frames = []
+    """Return a turn's events on the socket: the first with the answer (`shown`) as data, others with themselves.
+
+    A refund that had waited for the purchase of the turn comes with its own receipt.
+    """
+    frames: list[dict[str, Any]] = []
+    waited = iter(turn.result.refunds if type(turn.result) is Recorded else ())
     for number, event in enumerate(turn.events):
         if type(event) is AlertRaised:
             frames.append({"type": event.type, "data": alerts.view(event)})
+        elif number and type(event) is TransactionRefunded:
+            frames.append({"type": "transaction_refunded", "data": refund(turn, event, next(waited))})
         else:
             frames.append({"type": type(event).__struct_config__.tag, "data": event if number else shown})
     return frames

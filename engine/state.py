@@ -6,6 +6,7 @@ from engine.alerts import AlertBook
 from engine.budgets import Budget
 from engine.jars import Jar
 from engine.ledger import Ledger
+from engine.parked import Parked
 from engine.profile import Profile
 from engine.roundups import SavedToday
 from engine.spending import Spending
@@ -31,3 +32,4 @@ class UserState(Struct, kw_only=True):
     """By jar id for jars with a plan, and `user` for the person's own plan."""
     alerts: AlertBook = field(default_factory=AlertBook)
     transactions: int = 0
+    parked: Parked = field(default_factory=Parked)

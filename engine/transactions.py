@@ -14,7 +14,7 @@ from engine.behaviour import Context, Decision, Facts, FieldError, Refused, inva
 from engine.commands import Direction, EditTransaction, RecordTransaction
 from engine.events import JarShare, Posting, RoundUp, TransactionEdited, TransactionRecorded
 from engine.kinds import CATEGORY_OF_KIND, INCOME_KINDS, MOVE_KINDS, SPEND_KINDS, UNCATEGORISED
-from engine.ledger import OWN, WALLET, transfer
+from engine.ledger import OWN, PARKED, WALLET, transfer
 from engine.money import show
 from engine.periods import local_date
 from engine.profile import currency_hint
@@ -31,7 +31,7 @@ def direction_of(command: RecordTransaction) -> Direction:
     """Return the direction a kind implies; refuse one that contradicts it."""
     if command.kind in MOVE_KINDS:
         return command.direction or "debit"
-    implied: Direction = "credit" if command.kind in INCOME_KINDS else "debit"
+    implied: Direction = "credit" if command.kind in INCOME_KINDS or command.kind == "refund" else "debit"
     if command.direction not in (None, implied):
         raise invalid("direction", f"{command.direction} contradicts kind {command.kind}, which is a {implied}")
     return implied
@@ -46,8 +46,6 @@ def check(command: RecordTransaction, context: Context) -> datetime:
         errors.append(FieldError("category", _RESERVED))
     if command.status != "settled":
         errors.append(FieldError("status", f"{command.status} is not taken yet; send the event once it is settled"))
-    if command.kind == "refund":
-        errors.append(FieldError("kind", "refund is not taken yet"))
     if command.revision:
         errors.append(FieldError("revision", "only 0 is taken yet; amendments come with settlement"))
     if command.amount == 0:
@@ -77,28 +75,41 @@ def categorise(command: RecordTransaction, context: Context) -> tuple[str, float
 
 
 def postings_of(kind: str, direction: str, category: str, amount: int, currency: str) -> list[Posting]:
-    """Return the double entry of a payment."""
+    """Return the double entry of a payment; a refund's is that of one whose purchase is not known yet."""
     if kind in SPEND_KINDS:
         return transfer(f"expense:{category}", WALLET, amount, currency)
     if kind in INCOME_KINDS:
         return transfer(WALLET, f"income:{category}", amount, currency)
+    if kind == "refund":
+        return transfer(WALLET, PARKED, amount, currency)
     return transfer(OWN, WALLET, amount, currency) if direction == "debit" else transfer(WALLET, OWN, amount, currency)
 
 
 def record(state: UserState, command: RecordTransaction, context: Context) -> Decision:
     """Decide everything about a payment on its arrival: category, round-up, jars, postings, alerts."""
+    today = state.profile.today(context.at)
+    event = recorded(state, command, context, today)
+    after: list[budgets.Standing] = []
+    if event.counts_as_spend:
+        after = budgets.standings(budgets.touched(state.budgets, event.category), event.local_date, event.amount)
+    streak, drafts = _consequences(state, event, today, after)
+    raised = alerts.raise_all(state.alerts, drafts, context, today) if drafts else []
+    return Decision(events=[event, *raised], result=Recorded(budgets=budgets.lines(after), streak=streak))
+
+
+def recorded(state: UserState, command: RecordTransaction, context: Context, today: date) -> TransactionRecorded:
+    """Return the event of a payment, checked and complete."""
     when, direction = check(command, context), direction_of(command)
     profile = state.profile
     category, confidence, by = categorise(command, context)
-    zone = profile.zone_at(context.at)
-    day, today = local_date(when, zone), local_date(context.at, zone)
+    day = today if when is context.at else local_date(when, profile.zone_at(context.at))
     at_home = command.currency == profile.currency
     spend = command.kind in SPEND_KINDS and at_home
     round_up = _round_up(state, command, direction, when, today, context) if at_home else _pending_rate()
     shares = jars.share(round_up.amount, state.jars, state.jar_order) if round_up.amount else []
     postings = postings_of(command.kind, direction, category, command.amount, command.currency)
     prediction = context.prediction
-    event = TransactionRecorded(
+    return TransactionRecorded(
         transaction_id=context.new_id(),
         origin=command.origin,
         source=command.source,
@@ -136,10 +147,6 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
         pending_external_id=command.pending_external_id,
         original_external_id=command.original_external_id,
     )
-    after = budgets.standings(budgets.touched(state.budgets, category), day, command.amount) if spend else []
-    streak, drafts = _consequences(state, event, today, after)
-    raised = alerts.raise_all(state.alerts, drafts, context, today) if drafts else []
-    return Decision(events=[event, *raised], result=Recorded(budgets=budgets.lines(after), streak=streak))
 
 
 def _pending_rate() -> RoundUp:
@@ -179,11 +186,16 @@ def _consequences(
         drafts += budgets.burn_alerts(after, state.spending, state.alerts, today, spend, currency)
     for part in event.shares:
         drafts += jar_alerts(state.jars[part.jar_id], part, event.currency)
+    view, told = streak_after(state, event, today)
+    return view, drafts + told
+
+
+def streak_after(state: UserState, event: TransactionRecorded, today: date) -> tuple[StreakView, list[Draft]]:
+    """Return the person's streak after a payment, and what of it is worth telling."""
     streak = state.streaks[USER_STREAK]
     if not could_save(event.round_up):
-        return streak.at(today), drafts
-    view, told = streaks.after(streak, today, event.local_date, event.round_up.amount)
-    return view, drafts + told
+        return streak.at(today), []
+    return streaks.after(streak, today, event.local_date, event.round_up.amount)
 
 
 def jar_alerts(jar: jars.Jar, part: JarShare, currency: str) -> list[Draft]:
@@ -213,6 +225,8 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
     category = was.category if command.category is UNSET else command.category
     if category == OVERALL:
         raise invalid("category", _RESERVED)
+    if was.refund_of is not None and category != was.category:
+        raise Refused("conflict", "a refund has the category of its purchase; change that of the purchase")
     description = was.description if command.description is UNSET else command.description
     note = was.note if command.note is UNSET else command.note
     postings = _moved(was, category) if category != was.category else []
@@ -228,12 +242,14 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
         description=description,
         note=note,
         postings=postings,
+        refunds=was.refunds,
+        by_user=command.category is not UNSET,
     )
     today = state.profile.today(context.at)
     drafts: list[Draft] = []
     if postings and was.counts_as_spend:
         drafts = _moved_alerts(state, event, today)
-    view = edited_view(was, event, by_user=command.category is not UNSET)
+    view = edited_view(was, event)
     raised = alerts.raise_all(state.alerts, drafts, context, today)
     return Decision(events=[event, *raised], result=Edited(transaction=view))
 
@@ -241,21 +257,26 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
 def _moved(was: TransactionView, category: str) -> list[Posting]:
     """Return the postings that a new category asks for: only spends and incomes have an account a category."""
     if was.kind in SPEND_KINDS:
-        return transfer(f"expense:{category}", f"expense:{was.category}", was.amount, was.currency)
+        left = was.amount - was.refunded_amount
+        return transfer(f"expense:{category}", f"expense:{was.category}", left, was.currency)
     if was.kind in INCOME_KINDS:
         return transfer(f"income:{was.category}", f"income:{category}", was.amount, was.currency)
     return []
 
 
 def _moved_alerts(state: UserState, event: TransactionEdited, today: date) -> list[Draft]:
-    own = [budget for budget in state.budgets.values() if budget.category == event.category]
-    after = budgets.standings(own, event.local_date, event.amount)
+    after: list[budgets.Standing] = []
+    for budget in state.budgets.values():
+        if budget.category == event.category:
+            start, end = budget.bounds(event.local_date)
+            given_back = sum(part.amount for part in event.refunds if start <= part.local_date < end)
+            after += budgets.standings([budget], event.local_date, event.amount - given_back)
     return budgets.alerts_of_spend(after, state.alerts, today, event.currency)
 
 
-def edited_view(was: TransactionView, event: TransactionEdited, *, by_user: bool) -> TransactionView:
+def edited_view(was: TransactionView, event: TransactionEdited) -> TransactionView:
     """Return a transaction as it stands after the user's edit."""
     changes: dict[str, Any] = {"category": event.category, "description": event.description, "note": event.note}
-    if by_user:
+    if event.by_user:
         changes |= {"confidence": 1.0, "category_by": "user"}
     return structs.replace(was, **changes)

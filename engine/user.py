@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from engine import alerts, budgets, jars, profile, queries, streaks, transactions
+from engine import alerts, budgets, jars, profile, queries, refunds, streaks, transactions
 from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import (
     Command,
@@ -39,6 +39,7 @@ from engine.events import (
     ProfileUpdated,
     TransactionEdited,
     TransactionRecorded,
+    TransactionRefunded,
     UserOpened,
 )
 from engine.spending import OVERALL
@@ -73,8 +74,17 @@ def _update_profile(state: UserState, command: UpdateProfile, context: Context) 
     return _shown(state, events, lambda after: queries.profile(after, _today(after, context)))
 
 
-def _record(state: UserState, command: RecordTransaction, context: Context) -> Decision:
+def _record(state: UserState, command: RecordTransaction, facts: Facts, context: Context) -> Decision:
+    if command.kind == "refund":
+        return refunds.record(state, command, facts, context)
+    if state.parked.waiting:
+        return refunds.record_purchase(state, command, context, evolve)
     return transactions.record(state, command, context)
+
+
+def _edit(state: UserState, command: EditTransaction, facts: Facts, context: Context) -> Decision:
+    decide = transactions.edit if command.refund_of is UNSET else refunds.link
+    return decide(state, command, facts, context)
 
 
 def _create_jar(state: UserState, command: CreateJar, context: Context) -> Decision:
@@ -136,7 +146,6 @@ def _shown(state: UserState, events: list[Any], view: Callable[[UserState], Any]
 _DECIDE: dict[type, Callable[[UserState, Any, Context], Decision]] = {
     OpenUser: _open,
     UpdateProfile: _update_profile,
-    RecordTransaction: _record,
     CreateJar: _create_jar,
     EditJar: _edit_jar,
     DeleteJar: _delete_jar,
@@ -175,6 +184,23 @@ def _recorded(state: UserState, event: TransactionRecorded) -> None:
         state.streaks[USER_STREAK].add(event.local_date, saved)
     for part in event.shares:
         _jar_saved(state, part.jar_id, part.amount, event.local_date)
+    if event.kind == "refund":
+        refunds.parked(state, event)
+
+
+def _refunded(state: UserState, event: TransactionRefunded) -> None:
+    """Give back what was spent; streaks and the daily cap stay as they are."""
+    state.ledger.post(event.postings)
+    if event.credit is not None:
+        state.transactions += 1
+    state.parked.release(event.transaction_id)
+    if event.counts_as_spend and event.amount:
+        state.spending.add(event.local_date, event.category, -event.amount)
+        for budget in budgets.touched(state.budgets, event.category):
+            budget.add(event.local_date, -event.amount)
+    for part in event.shares:
+        state.jars[part.jar_id].saved += part.amount
+    state.alerts.rearm(event.rearmed, state.profile.today(event.at))
 
 
 def _jar_saved(state: UserState, jar_id: str, amount: int, day: date) -> None:
@@ -186,15 +212,24 @@ def _jar_saved(state: UserState, jar_id: str, amount: int, day: date) -> None:
 
 def _edited(state: UserState, event: TransactionEdited) -> None:
     state.ledger.post(event.postings)
+    waiting = state.parked.waiting.get(event.transaction_id)
+    if waiting is not None:
+        state.parked.replace(transactions.edited_view(waiting.credit, event))
     if not event.counts_as_spend or event.category == event.old_category:
         return
-    state.spending.add(event.local_date, event.old_category, -event.amount)
-    state.spending.add(event.local_date, event.category, event.amount)
+    _recategorised(state, event, event.local_date, event.amount)
+    for part in event.refunds:
+        _recategorised(state, event, part.local_date, -part.amount)
+
+
+def _recategorised(state: UserState, event: TransactionEdited, day: date, amount: int) -> None:
+    state.spending.add(day, event.old_category, -amount)
+    state.spending.add(day, event.category, amount)
     for budget in state.budgets.values():
         if budget.category == event.old_category:
-            budget.add(event.local_date, -event.amount)
+            budget.add(day, -amount)
         elif budget.category == event.category:
-            budget.add(event.local_date, event.amount)
+            budget.add(day, amount)
 
 
 def _jar_created(state: UserState, event: JarCreated) -> None:
@@ -249,6 +284,7 @@ _EVOLVE: dict[type, Callable[[UserState, Any], None]] = {
     ProfileUpdated: _profile_updated,
     TransactionRecorded: _recorded,
     TransactionEdited: _edited,
+    TransactionRefunded: _refunded,
     JarCreated: _jar_created,
     JarEdited: _jar_edited,
     JarDeleted: _jar_deleted,
@@ -263,12 +299,16 @@ def decide(state: UserState, command: Command, facts: Facts, context: Context) -
     """Return the events of a command; `state` is left as it was. Raises `Refused`."""
     if not state.is_open and type(command) is not OpenUser:
         raise Refused("not_found", "there is no such user; open it first")
-    if type(command) is EditTransaction:
-        decision = transactions.edit(state, command, facts, context)
+    if type(command) is RecordTransaction:
+        decision = _record(state, command, facts, context)
+    elif type(command) is EditTransaction:
+        decision = _edit(state, command, facts, context)
     else:
         decision = _DECIDE[type(command)](state, command, context)
     postings = getattr(decision.events[0], "postings", None)
     if postings:
+        if len(decision.events) > 1:
+            postings = [posting for event in decision.events for posting in getattr(event, "postings", ())]
         state.ledger.check_room(postings)
     return decision
 

@@ -9,7 +9,7 @@ from engine.alerts import AlertView
 from engine.budgets import BudgetLine, BudgetView
 from engine.burn_rate import Projection
 from engine.commands import Location
-from engine.events import JarShare
+from engine.events import DatedAmount, JarShare
 from engine.streaks import StreakView
 
 
@@ -35,6 +35,14 @@ class OriginalView(Struct, frozen=True):
 
     amount: int
     currency: str
+
+
+class TakenBack(Struct, frozen=True):
+    """What refunds did to one jar's part of a round-up: taken back, or `kept` in the jar by the user's policy."""
+
+    jar_id: str
+    amount: int
+    kept: int = 0
 
 
 class TransactionView(Struct, frozen=True, kw_only=True):
@@ -73,6 +81,13 @@ class TransactionView(Struct, frozen=True, kw_only=True):
     location: Location | str | None = None
     balance_after: int | None = None
     counts_as_spend: bool = False
+    jar_postings: list[JarShare] = []
+    """What its round-up put into jars, as it was recorded."""
+    taken_back: list[TakenBack] = []
+    refunds: list[DatedAmount] = []
+    """What was given back of it, by the local date on which budgets got it."""
+    refund_of: str | None = None
+    """The purchase that this credit gave back."""
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -247,13 +262,24 @@ class Overview(Struct, frozen=True, kw_only=True):
     alerts: list[AlertView]
 
 
+class Refunded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="refunded", dict=True):
+    """A refund after its turn: the credit, and the purchase it gave back; `linked` by the user's edit of the credit."""
+
+    transaction: TransactionView
+    original: TransactionView
+    budgets: list[BudgetLine] = []
+    streak: StreakView | None = None
+    linked: bool = False
+
+
 class Recorded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="recorded", dict=True):
-    """What a receipt shows that its events do not hold."""
+    """What a receipt shows that its events do not hold; `refunds` are those that had waited for this purchase."""
 
     budgets: list[BudgetLine] = []
     streak: StreakView | None = None
     effect: str = "recorded"
     reason: str | None = None
+    refunds: list[Refunded] = []
 
 
 class Edited(Struct, frozen=True, tag="edited"):
@@ -269,4 +295,4 @@ class Shown(Struct, frozen=True, tag="shown"):
     view: dict[str, Any] | list[Any] | None = None
 
 
-Result = Recorded | Edited | Shown
+Result = Recorded | Refunded | Edited | Shown

@@ -182,11 +182,15 @@ async def one(call: Call) -> Answer:
 
 
 async def edit(call: Call) -> Answer:
-    """Change category, description or note; a category moves budgets by postings and teaches the model."""
+    """Change category, description or note, or name the purchase that a credit gave back; budgets move by postings."""
     patch: TransactionChanges = call.body
     transaction_id = call.path["transaction_id"]
     command = EditTransaction(
-        transaction_id=transaction_id, category=patch.category, description=patch.description, note=patch.note
+        transaction_id=transaction_id,
+        category=patch.category,
+        description=patch.description,
+        note=patch.note,
+        refund_of=patch.refund_of,
     )
     return await call.tell(command)
 

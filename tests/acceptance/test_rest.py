@@ -237,6 +237,37 @@ def test_a_jar_says_what_moved_in_it_and_why(person: httpx.Client) -> None:
     assert person.get("/jars/nobodys/activity").status_code == 404
 
 
+def test_a_refund_gives_back_budget_and_round_up_and_is_seen_on_its_purchase(person: httpx.Client) -> None:
+    person.put("/budgets/food", json={"limit": 100_000})
+    bought = person.post("/transactions", json=purchase("T1", 19_725, category="food")).json()
+    given = {**purchase("R1", 9_725), "kind": "refund", "direction": "credit", "original_external_id": "T1"}
+    receipt = person.post("/transactions", json=given).json()
+    assert (receipt["effect"], receipt["category"], receipt["saved_amount"]) == ("refunded", "food", 0)
+    jar = bought["jar_postings"][0]["jar_id"]
+    assert receipt["jar_postings"] == [{"jar_id": jar, "amount": -136}]
+    assert [line["spent"] for line in receipt["budgets"]] == [10_000]
+    assert person.get(f"/transactions/{bought['transaction_id']}").json()["refunded_amount"] == 9_725
+    assert person.get(f"/transactions/{receipt['transaction_id']}").json() == receipt["transaction"]
+    assert saved(person) == 139
+    moved = person.get(f"/jars/{jar}/activity").json()["items"]
+    assert [(entry["type"], entry["amount"]) for entry in moved] == [("round_up_reversed", -136), ("round_up", 275)]
+    again = person.post("/transactions", json=given)
+    assert (again.status_code, again.json()) == (200, {**receipt, "duplicate": True})
+    before = head(person)
+    too_much = person.post("/transactions", json={**given, "external_id": "R2", "amount": 10_001})
+    assert (too_much.status_code, too_much.json()["remaining"]) == (422, 10_000)
+    assert head(person) == before
+    early = {**given, "external_id": "R3", "original_external_id": "T3"}
+    assert person.post("/transactions", json=early).json()["transaction"]["flags"] == ["parked"]
+    late = person.post("/transactions", json=purchase("T3", 19_725, category="food")).json()
+    assert late["transaction"]["refunded_amount"] == 9_725
+    income = person.post("/transactions", json={**purchase("C1", 5_000), "kind": "income"}).json()
+    link = {"refund_of": late["transaction_id"]}
+    linked = person.patch(f"/transactions/{income['transaction_id']}", json=link).json()
+    assert (linked["kind"], linked["refund_of"]) == ("refund", late["transaction_id"])
+    assert person.get("/budgets").json()["items"][0]["spent"] == 10_000 + 10_000 - 5_000
+
+
 def test_the_travel_apps_expense_needs_consent(person: httpx.Client) -> None:
     expense = {
         "userId": person.headers["X-User"],

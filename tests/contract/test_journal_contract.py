@@ -75,6 +75,23 @@ async def test_facts_are_command_ids_and_transactions(journal: Journal) -> None:
     assert reading.transactions == {("u", "t1"): b"sealed"}
 
 
+async def test_a_transaction_is_found_by_who_reported_it_under_which_id(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    rows = Rows([transaction("t1", b"one", external_id="E1"), transaction("t2", b"two", external_id="E:1, 'x'\u0915")])
+    await journal.commit(0, term, [turn("u", 1, rows=rows)])
+    await journal.commit(0, term, [turn("u", 2, rows=Rows([transaction("t1", b"one again", external_id="E1")]))])
+    there = [("u", "user", "test", "E:1, 'x'\u0915"), ("u", "user", "test", "E1")]
+    absent = [("v", "user", "test", "E1"), ("u", "service:a", "test", "E1"), ("u", "user", "tes", "E1")]
+    reading = await journal.read(Question("s1", identities=[*absent, *there]))
+    assert reading.identities == {there[0]: b"two", there[1]: b"one again"}
+    assert reading.transactions == {}
+    together = await journal.read(Question("s1", ["u"], [("u", "tx:1")], [("u", "t1")], [there[1]]))
+    assert len(together.tails["u"]) == 2
+    assert set(together.commands) == {("u", "tx:1")}
+    assert together.transactions == {("u", "t1"): b"one again"}
+    assert together.identities == {there[1]: b"one again"}
+
+
 async def test_the_last_of_several_versions_of_a_transaction_in_one_batch_wins(journal: Journal) -> None:
     term = await journal.claim(0, 1, "a")
     versions = [turn("u", n, rows=Rows([transaction("t1", b"v%d" % n)])) for n in (1, 2)]

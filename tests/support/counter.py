@@ -40,6 +40,13 @@ class TakeBack(Struct, frozen=True, tag="take_back"):
     transaction_id: str
 
 
+class TakeBackNamed(Struct, frozen=True, tag="take_back_named"):
+    """Takes back the payment that `source` reported under `external_id`."""
+
+    source: str
+    external_id: str
+
+
 class Remind(Struct, frozen=True, tag="remind"):
     timer_id: str
     cancel: bool = False
@@ -86,7 +93,7 @@ class Sealed(Struct, frozen=True):
     taken_back: bool = False
 
 
-_COMMAND = msgpack.Decoder(Open | Pay | TakeBack | Remind)
+_COMMAND = msgpack.Decoder(Open | Pay | TakeBack | TakeBackNamed | Remind)
 _QUERY = msgpack.Decoder(Balance)
 _EVENTS = msgpack.Decoder(tuple[list[Opened | Paid | TakenBack | Reminded], int])
 _STATE = msgpack.Decoder(State)
@@ -112,6 +119,8 @@ class Counter:
         return _COMMAND.decode(raw)
 
     def needs(self, command: Any) -> Needs | None:
+        if isinstance(command, TakeBackNamed):
+            return Needs(identities=(("user", command.source, command.external_id),))
         return Needs((command.transaction_id,)) if isinstance(command, TakeBack) else None
 
     def predict(self, command: Any) -> Prediction | None:
@@ -133,13 +142,9 @@ class Counter:
                 paid = Paid(transaction_id, amount, note, context.at, category)
                 return Decision([paid], state.balance + amount)
             case TakeBack(transaction_id):
-                sealed = facts.transactions.get(transaction_id)
-                if sealed is None:
-                    raise Refused("not_found", f"no transaction {transaction_id}")
-                if sealed.taken_back:
-                    raise Refused("conflict", f"{transaction_id} was taken back")
-                back = TakenBack(transaction_id, sealed.amount, context.at)
-                return Decision([back], state.balance - sealed.amount)
+                return _taken_back(state, facts.transactions.get(transaction_id), context)
+            case TakeBackNamed(source, external_id):
+                return _taken_back(state, facts.by_identity.get(("user", source, external_id)), context)
             case Remind(timer_id, cancel):
                 return Decision([Reminded(timer_id, context.at + timedelta(days=1), cancel)], state.balance)
         raise AssertionError(command)
@@ -203,6 +208,15 @@ class Counter:
             case Reminded():
                 return Rows(timers=[TimerRow(event.timer_id, event.due, None if event.cancel else b"ring")])
         return Rows()
+
+
+def _taken_back(state: State, sealed: Sealed | None, context: Context) -> Decision:
+    if sealed is None:
+        raise Refused("not_found", "no such transaction")
+    if sealed.taken_back:
+        raise Refused("conflict", f"{sealed.transaction_id} was taken back")
+    back = TakenBack(sealed.transaction_id, sealed.amount, context.at)
+    return Decision([back], state.balance - sealed.amount)
 
 
 def _row(event: Paid | TakenBack, at: datetime, amount: int, *, taken_back: bool) -> TransactionRow:

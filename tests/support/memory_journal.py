@@ -27,6 +27,7 @@ class MemoryStore:
         self.rows: dict[str, list[JournalRow]] = {}
         self.commands: dict[tuple[str, str], JournalRow] = {}
         self.transactions: dict[tuple[str, str], bytes] = {}
+        self.identities: dict[tuple[str, str, str, str], bytes] = {}
         self.snapshots: dict[str, Snapshot] = {}
 
 
@@ -102,6 +103,8 @@ class MemoryJournal:
         self.store.commands[row.entity_id, row.command_id] = row
         for transaction in turn.rows.transactions:
             self.store.transactions[row.entity_id, transaction.transaction_id] = transaction.sealed
+            identity = (row.entity_id, transaction.origin, transaction.source, transaction.external_id)
+            self.store.identities[identity] = transaction.sealed
 
     async def read(self, question: Question) -> Reading:
         """See `Journal.read`."""
@@ -127,6 +130,9 @@ class MemoryJournal:
         for key in question.transactions:
             if (sealed := self.store.transactions.get(key)) is not None:
                 reading.transactions[key] = sealed
+        for identity in question.identities:
+            if (sealed := self.store.identities.get(identity)) is not None:
+                reading.identities[identity] = sealed
         return reading
 
     def _bears_out(self, snapshot: Snapshot) -> bool:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from fractions import Fraction
+from math import floor
 
 from engine.commands import Plan
 from engine.events import (
@@ -11,6 +13,7 @@ from engine.events import (
     ProfileUpdated,
     TransactionEdited,
     TransactionRecorded,
+    TransactionRefunded,
 )
 
 Saving = tuple[date, int]
@@ -23,6 +26,11 @@ class Spend:
     day: date
     category: str
     amount: int
+    saved: int = 0
+    refunded: int = 0
+    settled: int = 0
+    """How much of `saved` refunds have taken back, or would have under `keep`."""
+    given_back: list[Saving] = field(default_factory=list)
 
 
 @dataclass
@@ -33,6 +41,9 @@ class Book:
     promised: int = 0
     plan: Plan = field(default_factory=Plan)
     savings: list[Saving] = field(default_factory=list)
+    keeps: bool = False
+    jars_gone: bool = False
+    """A jar was deleted: what a refund should take back may be in another's hands."""
 
     def note(self, event: Event) -> None:
         """Write down an event."""
@@ -44,8 +55,14 @@ class Book:
             case JarDeposited():
                 self.promised += event.amount
                 self.savings.append((event.local_date, event.amount))
-            case ProfileUpdated() if event.plan != self.plan:
-                self.plan, self.savings = event.plan, []
+            case TransactionRefunded():
+                self._refunded(event)
+            case JarDeleted():
+                self.jars_gone = True
+            case ProfileUpdated():
+                self.keeps = event.refund_policy == "keep"
+                if event.plan != self.plan:
+                    self.plan, self.savings = event.plan, []
             case _:
                 pass
 
@@ -53,14 +70,33 @@ class Book:
         saved = sum(part.amount for part in event.shares)
         self.promised += saved
         if event.counts_as_spend:
-            self.spends[event.transaction_id] = Spend(event.local_date, event.category, event.amount)
+            self.spends[event.transaction_id] = Spend(event.local_date, event.category, event.amount, saved)
         if saved or event.round_up.reason == "exact_multiple":
             self.savings.append((event.local_date, saved))
+
+    def _refunded(self, event: TransactionRefunded) -> None:
+        taken = -sum(part.amount for part in event.shares)
+        self.promised -= taken
+        spend = self.spends.get(event.original_id)
+        if spend is None:
+            assert taken == 0
+            return
+        assert event.amount <= spend.amount - spend.refunded
+        assert event.excess == 0 or spend.refunded + event.amount == spend.amount
+        spend.refunded += event.amount
+        spend.given_back.append((event.local_date, event.amount))
+        exact = Fraction(spend.saved * spend.refunded, spend.amount)
+        target = floor(exact + Fraction(1, 2))
+        assert taken <= target - spend.settled
+        if event.credit is not None and not self.jars_gone:
+            assert taken == (0 if self.keeps else target - spend.settled)
+        spend.settled = target
 
     def spent(self, start: date, end: date, category: str) -> int:
         """Return what was spent from `start` up to, not including, `end`."""
         chosen = [s for s in self.spends.values() if category in ("overall", s.category)]
-        return sum(spend.amount for spend in chosen if start <= spend.day < end)
+        moves = [move for s in chosen for move in ((s.day, s.amount), *((day, -part) for day, part in s.given_back))]
+        return sum(amount for day, amount in moves if start <= day < end)
 
     def streak(self, today: date) -> tuple[int, int, int]:
         """Return current, best and freezes as of a day."""

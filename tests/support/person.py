@@ -38,7 +38,12 @@ class Person:
         received = BEHAVIOUR.decode_command(msgspec.msgpack.encode(command))
         needed = BEHAVIOUR.needs(received)
         ids = needed.transaction_ids if needed else ()
-        facts = Facts({i: self.transactions[i] for i in ids if i in self.transactions})
+        by_identity = {(t.origin, t.source, t.external_id): t for t in self.transactions.values()}
+        identities = needed.identities if needed else ()
+        facts = Facts(
+            {i: self.transactions[i] for i in ids if i in self.transactions},
+            {i: by_identity[i] for i in identities if i in by_identity},
+        )
         context = Context(at=at, seq=self.seq + 1, new_id=self._new_id, prediction=prediction)
         decision = BEHAVIOUR.decide(self.state, received, facts, context)
         body = BEHAVIOUR.encode_turn(decision.events, decision.result)

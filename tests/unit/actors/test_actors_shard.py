@@ -11,7 +11,7 @@ from actors.journal import Conflict, Fenced, JournalDown
 from actors.limits import Limits
 from actors.messages import Envelope, Outcome
 from actors.shard import EntityShard
-from tests.support.counter import Open, Pay, Remind, TakeBack, balance, command, pay
+from tests.support.counter import Open, Pay, Remind, TakeBack, TakeBackNamed, balance, command, pay
 from tests.support.memory_journal import MemoryJournal, MemoryStore
 from tests.support.shards import FakeClock, running_shard
 
@@ -156,6 +156,45 @@ async def test_facts_are_read_from_the_store_and_from_uncommitted_turns() -> Non
         )
     assert [outcome.status for outcome in outcomes] == ["done", "done", "refused", "done", "refused", "read"]
     assert (code(outcomes[2]), code(outcomes[4]), body(outcomes[5])["balance"]) == ("conflict", "not_found", 0)
+
+
+async def test_facts_by_identity_are_read_from_the_store_and_from_uncommitted_turns() -> None:
+    store = MemoryStore()
+    async with running_shard(MemoryJournal(store)) as shard:
+        await shard.submit([pay("u", "old", 70), pay("v", "other", 5)])
+    journal = MemoryJournal(store)
+    async with running_shard(journal) as shard:
+        outcomes = await shard.submit(
+            [
+                pay("u", "new", 30),
+                command("u", "b1", TakeBackNamed("test", "new")),
+                command("u", "b2", TakeBackNamed("test", "new")),
+                command("u", "b3", TakeBackNamed("test", "old")),
+                command("u", "b4", TakeBackNamed("test", "other")),
+                command("u", "b5", TakeBackNamed("elsewhere", "old")),
+                balance("u"),
+            ]
+        )
+    assert [o.status for o in outcomes] == ["done", "done", "refused", "done", "refused", "refused", "read"]
+    assert [code(outcomes[i]) for i in (2, 4, 5)] == ["conflict", "not_found", "not_found"]
+    assert body(outcomes[6])["balance"] == 0
+    assert len(journal.reads) == 1
+
+
+async def test_facts_by_identity_of_a_commit_in_flight_do_not_slip_between_commit_and_read() -> None:
+    journal = MemoryJournal()
+    async with running_shard(journal) as shard:
+        await one(shard, pay("u", "t0"))
+        journal.gate.clear()
+        paid = asyncio.create_task(one(shard, pay("u", "t1")))
+        await until(lambda: len(journal.reads) == 2)
+        journal.read_gate.clear()
+        back = asyncio.create_task(one(shard, command("u", "b", TakeBackNamed("test", "t1"))))
+        await until(lambda: shard.stats().queued == 0)
+        journal.gate.set()
+        assert (await paid).status == "done"
+        journal.read_gate.set()
+        assert (await back).status == "done"
 
 
 async def test_facts_of_a_commit_in_flight_do_not_slip_between_commit_and_read() -> None:

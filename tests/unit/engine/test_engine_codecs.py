@@ -35,6 +35,7 @@ COMMANDS: list[c.Command] = [
         metadata={"a": 1, "b": "x", "c": None, "d": True},
     ),
     c.EditTransaction(transaction_id="T", note=None),
+    c.EditTransaction(transaction_id="T", refund_of="U"),
     c.CreateJar(name="Goa", deadline=date(2027, 1, 1), plan=c.Plan(every="day", amount=5)),
     c.EditJar(jar_id="J", plan=None),
     c.DeleteJar(jar_id="J", move_to="K"),
@@ -78,6 +79,9 @@ def test_every_event_comes_back_from_the_journal_as_it_was() -> None:
         c.DepositToJar(jar_id="019aa000-0000-7000-8000-000000000005", amount=60),
         c.EditJar(jar_id="019aa000-0000-7000-8000-000000000005", priority=2),
         c.EditTransaction(transaction_id="019aa000-0000-7000-8000-000000000003", category="travel", note="lunch"),
+        c.RecordTransaction(
+            external_id="R1", source="upi", amount=725, currency="INR", kind="refund", original_external_id="E1"
+        ),
         c.UpdateProfile(time_zone="Asia/Tokyo", monthly_budget=5),
         c.DeleteJar(jar_id="019aa000-0000-7000-8000-000000000005", move_to=person.jar_id("Savings")),
         c.DeleteBudget(category="food"),
@@ -85,7 +89,7 @@ def test_every_event_comes_back_from_the_journal_as_it_was() -> None:
     for command in commands:
         person.do(command, AT)
     seen = {type(event).__name__ for turn in person.turns for event in turn.events}
-    assert len(seen) == 11, seen
+    assert len(seen) == 12, seen
     assert replayed(person.bodies) == person.state
     for turn, body in zip(person.turns, person.bodies, strict=True):
         events, result = BEHAVIOUR.decode_turn(body)

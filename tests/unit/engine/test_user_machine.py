@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
+from engine import budgets
 from engine import commands as c
 from engine.behaviour import Context, Facts, Refused
-from engine.events import AlertRaised, JarDeleted
+from engine.events import AlertRaised, JarDeleted, TransactionRecorded, TransactionRefunded
 from engine.ledger import check_balanced, jar_account
 from engine.queries import GetBudgets, GetBurnRate, GetJars, GetOverview, GetStreaks
 from tests.support import naive
@@ -46,6 +47,7 @@ class UserMachine(RuleBasedStateMachine):
         self.person = Person(c.OpenUser(auto_saving=auto_saving), START)
         self.book = naive.Book()
         self.marks: set[str] = set()
+        self.rearmed: set[str] = set()
         self.notified: dict[date, int] = {}
         self.snapshot_at = 1
         self.do(c.SetBudget(category="food", limit=limit, period=period))
@@ -66,6 +68,8 @@ class UserMachine(RuleBasedStateMachine):
                 self._alerted(event)
             if isinstance(event, JarDeleted):
                 assert naive.moved_nothing(event)
+            if isinstance(event, TransactionRefunded):
+                self._refunded(event)
         assert BEHAVIOUR.answer(turn)
         assert BEHAVIOUR.push(turn)
 
@@ -73,10 +77,24 @@ class UserMachine(RuleBasedStateMachine):
         ids = (f"probe-{number}" for number in range(1000))
         context = Context(at=self.at, seq=self.person.seq + 1, new_id=ids.__next__)
         try:
-            BEHAVIOUR.decide(self.person.state, command, Facts(dict(self.person.transactions)), context)
+            known = self.person.transactions
+            facts = Facts(dict(known), {(t.origin, t.source, t.external_id): t for t in known.values()})
+            BEHAVIOUR.decide(self.person.state, command, facts, context)
         except Refused as refused:
             return refused
         return None
+
+    def _refunded(self, event: TransactionRefunded) -> None:
+        """A refund counts in the period of its purchase while that runs, else in the current one; it re-arms once."""
+        today = self.person.state.profile.today(self.at)
+        bought = self.person.transactions[event.original_id].local_date
+        for budget in budgets.touched(self.person.state.budgets, event.category):
+            running, of_purchase = budget.bounds(today), budget.bounds(bought)
+            expected = of_purchase if running == of_purchase or bought > today else running
+            assert not event.counts_as_spend or budget.bounds(event.local_date) == expected
+        assert not self.rearmed & set(event.rearmed), "re-armed twice"
+        self.rearmed |= set(event.rearmed)
+        self.marks -= set(event.rearmed)
 
     def _alerted(self, event: AlertRaised) -> None:
         assert not self.marks & set(event.marks), "told twice"
@@ -134,6 +152,54 @@ class UserMachine(RuleBasedStateMachine):
             )
         )
 
+    @rule(
+        pick=st.integers(0, 99),
+        percent=st.sampled_from([1, 33, 50, 100, 100, 130]),
+        origin=st.sampled_from(["user", "user", "service:bank"]),
+    )
+    def refund(self, pick: int, percent: int, origin: str) -> None:
+        """Give back a part of any transaction; a provider's is of the provider's own purchases, or parked."""
+        known = list(self.person.transactions.values())
+        if not known:
+            return
+        original = known[-1 - pick % len(known)]
+        self.do(self._refund(original.external_id, max(1, original.amount * percent // 100), origin, original.currency))
+
+    def _refund(self, of: str, amount: int, origin: str, currency: str = "INR") -> c.RecordTransaction:
+        return c.RecordTransaction(
+            external_id=f"R{self.person.seq}",
+            source="upi",
+            amount=min(amount, c.AMOUNT_MAX),
+            currency=currency,
+            kind="refund",
+            origin=origin,
+            original_external_id=of,
+        )
+
+    @rule(
+        amounts=st.lists(st.integers(1, 9_000), min_size=1, max_size=3),
+        price=st.integers(1, 9_000),
+        days=st.sampled_from([0, 3, 40, 200]),
+    )
+    def refund_before_its_purchase(self, amounts: list[int], price: int, days: int) -> None:
+        purchase = self._purchase(price, "food")
+        purchase = msgspec.structs.replace(purchase, origin="service:bank", external_id=f"P{self.person.seq}")
+        for amount in amounts:
+            self.do(self._refund(purchase.external_id, amount, "service:bank"))
+        self.at += timedelta(days=days)
+        self.do(purchase)
+        turn = self.person.turns[-1]
+        if isinstance(turn.events[0], TransactionRecorded) and turn.events[0].external_id == purchase.external_id:
+            refunded = sum(isinstance(event, TransactionRefunded) for event in turn.events)
+            assert refunded == (0 if days > 180 else len(amounts))
+
+    @rule(pick=st.integers(0, 99), of=st.integers(0, 99))
+    def link_refund(self, pick: int, of: int) -> None:
+        known = ["unknown", *self.person.transactions]
+        credits_ = [t.transaction_id for t in self.person.transactions.values() if t.direction == "credit"] or known
+        refund_of = known[-1 - of % len(known)]
+        self.do(c.EditTransaction(transaction_id=credits_[-1 - pick % len(credits_)], refund_of=refund_of))
+
     @rule(pick=st.integers(0, 99), category=CATEGORIES)
     def edit_transaction(self, pick: int, category: str) -> None:
         known = ["unknown", *self.person.transactions]
@@ -176,6 +242,7 @@ class UserMachine(RuleBasedStateMachine):
         change=st.one_of(
             st.builds(c.UpdateProfile, rounding=ROUNDINGS),
             st.builds(c.UpdateProfile, plan=PLANS),
+            st.builds(c.UpdateProfile, refund_policy=st.sampled_from(["reverse", "keep"])),
             st.builds(c.UpdateProfile, time_zone=ZONES),
             st.builds(c.UpdateProfile, monthly_budget=st.sampled_from([None, 0, 50_000])),
             st.builds(c.UpdateProfile, currency=st.sampled_from(["INR", "JPY"])),
@@ -211,6 +278,25 @@ class UserMachine(RuleBasedStateMachine):
             start, end = budget.bounds(today)
             assert budget.spent_in(start) == self.book.spent(start, end, budget.category)
             assert state.spending.between(start, end, budget.category) == budget.spent_in(start)
+
+    @invariant()
+    def expenses_are_what_was_spent_and_not_given_back(self) -> None:
+        state = self.person.state
+        for category in ("food", "travel", "fees", "cash", "uncategorised"):
+            booked = state.ledger.balance(f"expense:{category}", state.profile.currency)
+            assert booked == self.book.spent(date.min, date.max, category)
+
+    @invariant()
+    def no_refund_is_lost(self) -> None:
+        """Each waits in its account until it gives back a purchase; the index knows only such."""
+        state = self.person.state
+        known = self.person.transactions
+        parked = [t for t in known.values() if "parked" in t.flags]
+        assert all(t.refund_of is None and t.kind == "refund" for t in parked)
+        held = -sum(book.get("parked", 0) for book in state.ledger.balances.values())
+        assert held == sum(t.amount for t in parked)
+        for key, waiting in state.parked.waiting.items():
+            assert waiting.credit == known[key]
 
     @invariant()
     def streak_is_what_a_recount_gives(self) -> None:

@@ -1,0 +1,62 @@
+"""Refunds that came before their purchase: kept for 180 days under the identity of the purchase they name."""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct, field, structs
+
+from engine.behaviour import Refused
+from engine.commands import RefundPolicy
+from engine.views import TransactionView
+
+KEPT = timedelta(days=180)
+PARKED_MAX = 50
+"""Each holds a whole transaction, and a state is encoded whole. One more is refused rather than one forgotten."""
+
+
+class Waiting(Struct, frozen=True):
+    """A parked refund as it was recorded, with the policy that was in force when it came."""
+
+    credit: TransactionView
+    original_external_id: str
+    policy: RefundPolicy
+
+    def names(self, origin: str, source: str, external_id: str) -> bool:
+        """Whether this is the identity it waits for: that of a purchase of its own origin and source."""
+        credit = self.credit
+        return (self.original_external_id, credit.source, credit.origin) == (external_id, source, origin)
+
+
+class Parked(Struct):
+    """The parked refunds by their own transaction id, oldest first."""
+
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+
+    def check_room(self, at: datetime) -> None:
+        """Refuse one more than `PARKED_MAX`, those not counted that have waited too long."""
+        if len(self._alive(at)) >= PARKED_MAX:
+            raise Refused("conflict", f"{PARKED_MAX} refunds wait for their purchases; send one of these first")
+
+    def park(self, waiting: Waiting) -> None:
+        """Let a refund wait; those that have waited too long are forgotten."""
+        self.waiting = self._alive(waiting.credit.recorded_at)
+        self.waiting[waiting.credit.transaction_id] = waiting
+
+    def of(self, purchase: TransactionView) -> list[Waiting]:
+        """Return the refunds that wait for this purchase, oldest first, in its own currency."""
+        return [
+            one
+            for one in self._alive(purchase.recorded_at).values()
+            if one.names(purchase.origin, purchase.source, purchase.external_id)
+            and one.credit.currency == purchase.currency
+        ]
+
+    def replace(self, credit: TransactionView) -> None:
+        """Take over an edited refund."""
+        self.waiting[credit.transaction_id] = structs.replace(self.waiting[credit.transaction_id], credit=credit)
+
+    def release(self, transaction_id: str) -> None:
+        """Forget a refund that has found its purchase."""
+        self.waiting.pop(transaction_id, None)
+
+    def _alive(self, at: datetime) -> dict[str, Waiting]:
+        return {key: one for key, one in self.waiting.items() if at - one.credit.recorded_at <= KEPT}
