@@ -2,6 +2,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -49,6 +50,18 @@ def test_an_echo_of_the_first_signal_is_not_impatience(signals: Signals, clock: 
     _send(signal.SIGINT)
     clock.now_s = 0.5
     _send(signal.SIGINT)
+    assert signals.count == 1
+
+
+def test_a_held_sigterm_is_heard_though_somebody_takes_it_meanwhile(signals: Signals) -> None:
+    heard, taken = Event(), []
+    with signals.held(heard.set):
+        signal.signal(signal.SIGTERM, lambda *_: taken.append("by another"))
+        _send(signal.SIGTERM)
+        assert heard.wait(10)
+    assert taken == []
+    assert signals.count == 0
+    _send(signal.SIGTERM)
     assert signals.count == 1
 
 
