@@ -189,10 +189,15 @@ class Instance:
         """Return after the first signal. Raises PartDied when a part ends by itself; Postgres is revived first."""
         while self.signals.count == 0:
             time.sleep(0.2)
-            if self.postgres and not self.postgres.is_alive():
+            postgres_ended = self.postgres is not None and not self.postgres.is_alive()
+            part = self.ray.dead() if self.ray else None
+            if self.signals.count:
+                # It went to the whole group: what has ended did as it was told.
+                return
+            if self.postgres and postgres_ended:
                 self._revive(self.postgres)
-            if self.ray and (name := self.ray.dead()):
-                raise PartDied(f"Ray's {name} ended by itself; its logs are in {self.run.ray}/session_latest/logs")
+            if part:
+                raise PartDied(f"Ray's {part} ended by itself; its logs are in {self.run.ray}/session_latest/logs")
 
     def before_stopping(self, act: Callable[[], None]) -> None:
         """Have `act` called first of all when stopping."""

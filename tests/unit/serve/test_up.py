@@ -4,12 +4,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from serve.auth.errors import KeyFileUnusable
 from serve.auth.keys import load_or_create
 from serve.embedded.haproxy import free_ports
+from serve.embedded.ray_node import RayNode
 from serve.settings import Settings
 from serve.up import Hastened, Instance, PartDied, Parts, Signals, migrate, up
 
@@ -121,3 +123,18 @@ def test_a_database_out_of_reach_is_an_error_without_its_password() -> None:
     with pytest.raises(PartDied, match=r"the database cannot be used: .*refused") as failed:
         migrate(f"postgresql://boond:s3cret@127.0.0.1:{free_ports(1)[0]}/boond")
     assert "s3cret" not in str(failed.value)
+
+
+def test_what_ends_together_with_our_signal_did_as_it_was_told(tmp_path: Path, signals: Signals) -> None:
+    class Ray:
+        """Has ended just when the signal of the whole group is heard."""
+
+        def dead(self) -> str:
+            _send(signal.SIGTERM)
+            return "raylet"
+
+    instance = Instance(Settings(data=str(tmp_path / "d")), Parts())
+    instance.signals = signals
+    instance.ray = cast("RayNode", Ray())
+    instance.watch()
+    assert signals.count == 1
