@@ -12,9 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from types import FrameType
 
 from msgspec import Struct
@@ -89,33 +88,6 @@ class Signals:
         signal.signal(signal.SIGINT, self._arrive)
         signal.signal(signal.SIGTERM, self._arrive)
 
-    @contextmanager
-    def held(self, leave: Callable[[], None]) -> Iterator[None]:
-        """Keep SIGTERM from whoever takes it inside the block; one that comes calls `leave` in a thread of its own.
-
-        While it starts, Ray takes SIGTERM for itself and exits on the spot, from C++ too: without its processes ended,
-        at times by a crash. A mask is all it respects. What is started meanwhile does not inherit it.
-        """
-        _spare_children()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        is_over = Event()
-
-        def listen() -> None:
-            while not is_over.is_set():
-                if signal.sigtimedwait({signal.SIGTERM}, 0.1):
-                    leave()
-                    return
-
-        listener = Thread(target=listen, name="SIGTERM", daemon=True)
-        listener.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            listener.join()
-            self.install()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-
     def _arrive(self, _signum: int, _frame: FrameType | None) -> None:
         now = self._clock()
         if self.count == 0:
@@ -126,12 +98,6 @@ class Signals:
         self.count += 1
         if self.count > 1:
             raise Hastened
-
-
-@cache
-def _spare_children() -> None:
-    """Have every child begin with SIGTERM unblocked, once for all; one that blocked it could only be killed."""
-    os.register_at_fork(after_in_child=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}))
 
 
 def say(text: str) -> None:
@@ -260,19 +226,10 @@ class Instance:
             os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))
         self.ray = RayNode(self.run, self.config.namespace, self.settings.ray_address)
         self._stops.callback(self._stop_ray, self.ray)
-        with self.signals.held(self._leave):
-            self.ray.start()
+        self.ray.start()
         self.clock.lap("ray")
 
-    def _leave(self) -> None:
-        """End from another thread while Ray starts: it cannot be interrupted, and without its processes waits long."""
-        self.ray = None
-        self.stop()
-        os._exit(0)
-
     def _stop_ray(self, node: RayNode) -> None:
-        if self.ray is None:
-            return
         with _step("ray"):
             self._while_ray_lives("ray", node.stop)
             if node.dead():

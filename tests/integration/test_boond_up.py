@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -213,37 +213,3 @@ def test_a_signal_to_the_whole_group_stops_it_though_ray_hears_it_too(folder: Pa
         assert up.process.wait(40) == 0
         assert processes.wait_until(lambda: not up.processes(), 10)
         assert not up.run.path.exists()
-
-
-def _when_ray_starts(up: UpFromOutside) -> None:
-    """Wait until Ray's first process runs: Ray has taken the signals over by then, and has not come up yet."""
-
-    def has_begun() -> bool:
-        with contextlib.suppress(OSError):
-            return any(b"gcs_server" in Path(f"/proc/{p.pid}/cmdline").read_bytes() for p in up.processes())
-        return False
-
-    assert processes.wait_until(has_begun, 60)
-
-
-@pytest.mark.parametrize("send", [os.kill, os.killpg])
-def test_a_stop_while_ray_starts_is_a_clean_stop(folder: Path, send: Callable[[int, int], None]) -> None:
-    with contextlib.ExitStack() as ends:
-        up = UpFromOutside(folder / send.__name__)
-        ends.push(up.__exit__)
-        _when_ray_starts(up)
-        send(up.process.pid, signal.SIGTERM)
-        assert up.process.wait(60) == 0, up.log.read_text()[-2000:]
-        assert up.processes() == []
-        assert not up.run.path.exists()
-
-
-def test_the_processes_of_ray_can_be_told_to_end(boond: UpFromOutside) -> None:
-    blocked = {
-        process.pid: int(line.split()[1], 16) >> (signal.SIGTERM - 1) & 1
-        for process in boond.processes()
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines()
-        if line.startswith("SigBlk:")
-    }
-    assert len(blocked) > 5
-    assert not any(blocked.values())

@@ -1,7 +1,5 @@
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -54,30 +52,6 @@ def test_an_echo_of_the_first_signal_is_not_impatience(signals: Signals, clock: 
     clock.now_s = 0.5
     _send(signal.SIGINT)
     assert signals.count == 1
-
-
-_HELD = """
-import os, signal
-from threading import Event
-from serve.up import Signals
-
-signals, heard, taken = Signals(), Event(), []
-signals.install()
-with signals.held(heard.set):
-    signal.signal(signal.SIGTERM, lambda *_: taken.append("by another"))
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert heard.wait(20)
-assert (taken, signals.count) == ([], 0)
-os.kill(os.getpid(), signal.SIGTERM)
-print("heard, then counted", signals.count)
-"""
-
-
-def test_a_held_sigterm_is_heard_though_somebody_takes_it_meanwhile() -> None:
-    # A process of its own: a signal goes to any thread that does not block it, and other tests leave threads behind.
-    root = Path(__file__).parents[3]
-    said = subprocess.run([sys.executable, "-c", _HELD], capture_output=True, text=True, cwd=root, timeout=60)
-    assert (said.returncode, said.stdout) == (0, "heard, then counted 1\n"), said.stderr
 
 
 def test_a_second_signal_hastens(signals: Signals, clock: Clock) -> None:
