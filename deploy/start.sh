@@ -41,7 +41,7 @@ from ray import serve
 ray.init(address=os.environ["BOOND_RAY_ADDRESS"], log_to_driver=False)
 while sum(node["Alive"] for node in ray.nodes()) < int(sys.argv[1]):
     time.sleep(1)
-# Serve outlives the `up` that started it, and its HAProxy would still hold the port.
+# Serve outlives an `up` that was killed, and its HAProxy would still hold the port.
 serve.shutdown()
 PYTHON
     exec boond up
