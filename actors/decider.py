@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import DecodeError, msgpack
 
@@ -131,12 +131,15 @@ class Decider:
         if twin is not None:
             if twin.input_hash != item.input_hash:
                 return _KEY_REUSED
-            answer = self._behaviour.answer(twin.turn, duplicate=True)
-            return Outcome("replayed", twin.turn.seq, answer)
+            return self._outcome("replayed", twin.turn, self._behaviour.answer(twin.turn, duplicate=True))
         looks_back = item.needs or item.identities
         facts = self._facts(activation.entity_id, item, reading) if looks_back else _NO_FACTS
         turn, answer = self._turn(activation, item.command, command_id, item.input_hash, item.envelope.meta, facts)
-        return Outcome("done", turn.seq, answer)
+        return self._outcome("done", turn, answer)
+
+    def _outcome(self, status: Literal["done", "replayed"], turn: Turn, answer: bytes) -> Outcome:
+        refused = self._behaviour.declined(turn)
+        return Outcome(status, turn.seq, answer) if refused is None else refusal(refused)
 
     def _known(self, activation: Activation, known: KnownCommand | None) -> Twin | None:
         """Return the turn of a command that the journal already holds."""

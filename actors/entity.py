@@ -120,9 +120,9 @@ class Activation:
     ) -> tuple[Turn, bytes]:
         """Decide a command; return the turn and its stored body. Changes nothing. Raises `Refused`."""
         behaviour = self.behaviour
-        context = Context(at=at, seq=self.seq + 1, new_id=new_id, prediction=behaviour.predict(command))
+        context = Context(at, self.seq + 1, new_id, behaviour.predict(command), behaviour.outside)
         decision = behaviour.decide(self.state, command, facts, context)
-        turn = Turn(self.entity_id, self.seq + 1, at, decision.events, decision.result)
+        turn = Turn(self.entity_id, self.seq + 1, at, decision.events, decision.result, decision.outbox)
         return turn, codec.pack(behaviour.encode_turn(decision.events, decision.result))
 
     def prepare(self, turn: Turn, body: bytes, command_id: str, input_hash: bytes, meta: bytes) -> Decided:

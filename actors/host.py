@@ -16,7 +16,7 @@ from actors.limits import Limits
 from actors.postgres import PostgresJournal
 from actors.shard import EntityShard
 
-DEFAULT_BEHAVIOUR = "engine.user:BEHAVIOUR"
+DEFAULT_BEHAVIOUR = "engine.hosting:BEHAVIOUR"
 
 
 class VersionMismatch(Exception):

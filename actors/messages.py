@@ -30,7 +30,7 @@ class Envelope(Struct, frozen=True, array_like=True):
 
 
 class Problem(Struct, frozen=True, array_like=True):
-    """Why a command was refused. `code`: invalid, not_found, conflict, forbidden, key_reused, unavailable, poison."""
+    """Why a command was refused. `code`: one of `engine.behaviour.Refused`, or key_reused, unavailable, poison."""
 
     code: str
     detail: str

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from msgspec import Raw, Struct
 
+from engine.outside import NOTHING, Outside
+
 
 class FieldError(Struct, frozen=True):
     """One thing wrong with one field, in words that say how to mend it."""
@@ -21,7 +23,7 @@ class FieldError(Struct, frozen=True):
 class Refused(Exception):
     """The command cannot be carried out; nothing changed and its id is not used up.
 
-    `code` is one of invalid (422), not_found (404), conflict (409), forbidden (403).
+    `code` is one of invalid (422), not_found (404), conflict (409), forbidden (403), gone (410), too_many (429).
     """
 
     def __init__(self, code: str, detail: str, errors: Sequence[FieldError] = (), **extra: Any) -> None:
@@ -53,6 +55,7 @@ class Context(Struct, frozen=True):
     seq: int
     new_id: Callable[[], str]
     prediction: Prediction | None = None
+    outside: Outside = NOTHING
 
 
 class Needs(Struct, frozen=True):
@@ -68,13 +71,6 @@ class Facts(Struct, frozen=True):
 
     transactions: dict[str, Any] = {}
     by_identity: dict[tuple[str, str, str], Any] = {}
-
-
-class Decision(Struct, frozen=True):
-    """The events of a turn, and its result: what the answer cannot derive from the events."""
-
-    events: list[Any]
-    result: Any
 
 
 class TransactionRow(Struct, frozen=True):
@@ -123,6 +119,17 @@ class OutboxRow(Struct, frozen=True):
     body: bytes
 
 
+class Decision(Struct, frozen=True):
+    """The events of a turn, and its result: what the answer cannot derive from the events.
+
+    `outbox` is committed with the turn but is in no event, so what it holds (a code) is gone once it is delivered.
+    """
+
+    events: list[Any]
+    result: Any
+    outbox: Sequence[OutboxRow] = ()
+
+
 class Rows(Struct, frozen=True):
     """What a turn writes beside its journal row, in the same commit."""
 
@@ -140,6 +147,8 @@ class Turn(Struct, frozen=True):
     at: datetime
     events: Sequence[Any]
     result: Any
+    outbox: Sequence[OutboxRow] = ()
+    """Empty for a turn that is read back."""
 
 
 class Behaviour(Protocol):
@@ -147,6 +156,7 @@ class Behaviour(Protocol):
 
     kind: str
     schema: str
+    outside: Outside
 
     def initial(self, entity_id: str) -> Any:
         """Return the state of an entity that has no turn yet."""
@@ -192,6 +202,9 @@ class Behaviour(Protocol):
 
     def answer(self, turn: Turn, *, duplicate: bool = False) -> bytes:
         """Return the JSON answer of the command that made this turn."""
+
+    def declined(self, turn: Turn) -> Refused | None:
+        """Return the refusal that a turn's command gets although it changed something (a wrong code counts a try)."""
 
     def push(self, turn: Turn) -> bytes:
         """Return the JSON of the turn's `events` on the socket: a list of {"type", "data"}."""

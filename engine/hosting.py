@@ -1,7 +1,7 @@
 """The user as the runtime hosts it: the `Behaviour` port over the aggregate, with its codecs and read models."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -14,18 +14,23 @@ from engine.behaviour import (
     Facts,
     Needs,
     Prediction,
+    Refused,
     Rows,
+    TimerRow,
     TransactionRow,
     Turn,
 )
 from engine.commands import Command, EditTransaction, OpenUser, RecordTransaction
-from engine.events import AlertRaised, Event
+from engine.events import AlertRaised, Event, TimerCancelled, TimerSet
+from engine.outside import NOTHING, Outside
 from engine.queries import Query
 from engine.state import UserState
-from engine.views import Edited, Receipt, Recorded, Refunded, Result, TransactionView
+from engine.views import Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
 STATE_SCHEMA = "user/3"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 Predictor = Callable[[RecordTransaction], Prediction | None]
 
@@ -44,8 +49,9 @@ class UserBehaviour:
     kind = "user"
     schema = STATE_SCHEMA
 
-    def __init__(self, predictor: Predictor | None = None) -> None:
+    def __init__(self, predictor: Predictor | None = None, outside: Outside = NOTHING) -> None:
         self._predictor = predictor
+        self.outside = outside
 
     def initial(self, entity_id: str) -> UserState:
         """Return the state of a user nobody has opened."""
@@ -121,9 +127,16 @@ class UserBehaviour:
             return _receipt_json(turn)
         if type(result) is Refunded and not result.linked:
             return _JSON.encode(receipts.receipt(turn, duplicate=duplicate))
+        if type(result) is Declined:
+            return b"null"
         if type(result) is Edited or type(result) is Refunded:
             return _JSON.encode(result.transaction)
         return _JSON.encode(result.view)
+
+    def declined(self, turn: Turn) -> Refused | None:
+        """Return the refusal a turn's command gets although it changed something."""
+        result = turn.result
+        return Refused(result.code, result.detail, (), **result.extra) if type(result) is Declined else None
 
     def push(self, turn: Turn) -> bytes:
         """Return the turn's events on the socket, as JSON."""
@@ -141,11 +154,15 @@ class UserBehaviour:
             view = result.transaction
         elif type(result) is Refunded:
             view, refunds = result.original, (result,)
-        raised = [_alert_row(e) for e in turn.events if type(e) is AlertRaised] if len(turn.events) > 1 else ()
+        raised: Sequence[AlertRow] = ()
+        timers: Sequence[TimerRow] = ()
+        if len(turn.events) > 1:
+            raised = [_alert_row(e) for e in turn.events if type(e) is AlertRaised]
+            timers = [_timer_row(e) for e in turn.events if type(e) is TimerSet or type(e) is TimerCancelled]
         if view is None:
-            return Rows(alerts=raised)
+            return Rows(alerts=raised, timers=timers, outbox=turn.outbox)
         given_back = [_transaction_row(refund.transaction) for refund in refunds]
-        return Rows(transactions=(_transaction_row(view), *given_back), alerts=raised)
+        return Rows((_transaction_row(view), *given_back), raised, timers, turn.outbox)
 
 
 def _receipt(turn: Turn) -> Receipt:
@@ -187,6 +204,12 @@ def _alert_row(event: AlertRaised) -> AlertRow:
     return AlertRow(
         event.alert_id, event.seq, event.type, event.category, event.at, _ENCODER.encode(alerts.view(event))
     )
+
+
+def _timer_row(event: TimerSet | TimerCancelled) -> TimerRow:
+    if type(event) is TimerSet:
+        return TimerRow(event.timer_id, event.due, _ENCODER.encode(event.command))
+    return TimerRow(event.timer_id, _NEVER, None)
 
 
 BEHAVIOUR = UserBehaviour()

@@ -4,7 +4,7 @@ from typing import Any
 
 from engine import alerts
 from engine.behaviour import Turn
-from engine.events import AlertRaised, JarShare, TransactionRecorded, TransactionRefunded
+from engine.events import AlertRaised, JarShare, TimerCancelled, TimerSet, TransactionRecorded, TransactionRefunded
 from engine.views import MerchantView, OriginalView, Receipt, Recorded, Refunded, RoundUpView, TransactionView
 
 
@@ -116,6 +116,10 @@ def refund(turn: Turn, event: TransactionRefunded, result: Refunded, *, duplicat
     )
 
 
+_INTERNAL = (TimerSet, TimerCancelled)
+"""Events that mean nothing to the user."""
+
+
 def user_id(entity_id: str) -> str:
     """Return the user's part of an entity id `tenant/user`."""
     return entity_id.partition("/")[2] or entity_id
@@ -129,6 +133,8 @@ def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
     frames: list[dict[str, Any]] = []
     waited = iter(turn.result.refunds if type(turn.result) is Recorded else ())
     for number, event in enumerate(turn.events):
+        if type(event) in _INTERNAL:
+            continue
         if type(event) is AlertRaised:
             frames.append({"type": event.type, "data": alerts.view(event)})
         elif number and type(event) is TransactionRefunded:

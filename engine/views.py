@@ -295,4 +295,12 @@ class Shown(Struct, frozen=True, tag="shown"):
     view: dict[str, Any] | list[Any] | None = None
 
 
-Result = Recorded | Refunded | Edited | Shown
+class Declined(Struct, frozen=True, tag="declined"):
+    """A command that is refused although its turn changed something; `code` as in `engine.behaviour.Refused`."""
+
+    code: str
+    detail: str
+    extra: dict[str, str | int | bool | None] = {}
+
+
+Result = Recorded | Refunded | Edited | Shown | Declined

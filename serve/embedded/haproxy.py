@@ -1,13 +1,14 @@
 """The front door: HAProxy as Ray Serve runs it, made safe for two instances side by side and for sudden deaths."""
 
+import contextlib
 import importlib.util
 import os
 import resource
+import secrets
 import shutil
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 from serve.embedded import haproxy_wrapper
@@ -16,6 +17,9 @@ from serve.embedded.run_folder import RunFolder
 SOCKETS_MAX = 20_000
 _OWN_DESCRIPTORS = 400
 """Listeners, health checks, a reload's twin: what HAProxy holds beside its connections."""
+
+_QUIET_PORTS = range(31_000, 32_768)
+"""Above Ray's workers and Serve's replicas, below the ephemeral ports, which the kernel gives to any connection."""
 
 
 class TooManySockets(ValueError):
@@ -53,14 +57,13 @@ def find_binary(environment: Mapping[str, str]) -> str | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports free on loopback right now, all different."""
-    with ExitStack() as held:
-        ports = []
-        for _ in range(count):
-            listener = held.enter_context(socket.socket())
-            listener.bind(("127.0.0.1", 0))
-            ports.append(listener.getsockname()[1])
-        return ports
+    """Return ports free on loopback right now, all different, where no other program is given one by chance."""
+    ports: list[int] = []
+    while len(ports) < count:
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", secrets.choice(_QUIET_PORTS)))
+            ports = [*dict.fromkeys([*ports, listener.getsockname()[1]])]
+    return ports
 
 
 def _install_wrapper(run: RunFolder) -> Path:
@@ -76,7 +79,7 @@ def front_door_environment(run: RunFolder, binary: str | None, sockets_max: int)
 
     Raises TooManySockets.
     """
-    metrics, stats, fallback = free_ports(3)
+    [fallback] = free_ports(1)
     # Two instances that look for replica ports from the same number up would collide over and over.
     first = 20_000 + int(run.instance[:6], 16) % 100 * 100
     common = {
@@ -99,8 +102,6 @@ def front_door_environment(run: RunFolder, binary: str | None, sockets_max: int)
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_install_wrapper(run)),
         haproxy_wrapper.BINARY_VARIABLE: binary,
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         "RAY_SERVE_HAPROXY_MAXCONN": str(connections_max(sockets_max, nofile_hard())),
         # One datagram a request, parsed in Python: too dear on two cores, and `/metrics` counts them anyway.

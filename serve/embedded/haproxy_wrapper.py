@@ -3,7 +3,7 @@
 Ray Serve writes HAProxy's configuration and error page, then runs the program at `RAY_SERVE_HAPROXY_BINARY_PATH`.
 That is this file, run by path with the standard library only, so it imports nothing of ours. Left alone, HAProxy
 outlives a `kill -9` of its parents by 30 s and holds the port, answers its own 502, 503 and 504 as a 500 in plain text,
-and shows statistics and metrics to every network.
+and shows statistics and metrics to every network on two more ports.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ import signal
 import sys
 
 BINARY_VARIABLE = "BOOND_HAPROXY_BINARY"
-_PRIVATE_SECTIONS = ("frontend prometheus", "listen stats")
+_SIDE_DOORS = ("frontend prometheus", "listen stats")
 _DROPPED = re.compile(r"\s+(server .* check backup$|log 127\.0\.0\.1:514 |option splice-)")
 _UNWATCHED = "    http-request set-header x-request-disconnect-disabled ?1 unless { hdr(upgrade) -m found }"
 """Serve then spends no task a request on noticing that a client went away: what was asked of us is carried out anyway.
@@ -45,7 +45,10 @@ def problem_page(status: int = 503) -> bytes:
 
 
 def safe_configuration(text: str) -> str:
-    """Return Serve's configuration with statistics and metrics on loopback, and HAProxy's own answers ours.
+    """Return Serve's configuration without the doors to statistics and metrics, and with HAProxy's own answers ours.
+
+    Nobody of ours reads those two, and each would hold a port that another program may have taken meanwhile: HAProxy
+    then does not start at all. Its admin socket in the run folder tells the same.
 
     The fallback to Serve's Python proxy goes too: without a replica it would hold a request, or answer in plain text.
     The log over UDP to nobody's port 514 goes as well, and splicing, whose pipes cost half a file descriptor more a
@@ -57,9 +60,9 @@ def safe_configuration(text: str) -> str:
     for line in text.splitlines():
         if line and not line[0].isspace():
             section = line.strip()
-        if section in _PRIVATE_SECTIONS:
-            line = re.sub(r"^(\s+bind )\*?:(\d+)", r"\g<1>127.0.0.1:\2", line)
-        elif section == "backend default_backend":
+        if section in _SIDE_DOORS:
+            continue
+        if section == "backend default_backend":
             line = re.sub(r"^(\s+)http-request return status 404 .*", r"\1http-request deny deny_status 503", line)
         if not _DROPPED.match(line) and line not in _OURS and not _OWN_PAGE.match(line):
             lines.append(line)

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,17 +16,11 @@ from typing import IO, Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from serve.embedded.haproxy import free_ports
+
 READY_S = 120
 BOOND = Path(sys.executable).parent / "boond"
 PASSWORD = "correct horse battery 9!"
-
-
-def free_port() -> int:
-    """Return a TCP port that is free on loopback now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
@@ -44,7 +37,7 @@ class Boond:
     def __init__(self, data: Path, port: int | None = None, settings: dict[str, str] | None = None) -> None:
         self.data = data
         self.settings = settings or {}
-        self.port = port or free_port()
+        self.port = port or free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[str] | None = None
         self.up_s = 0.0

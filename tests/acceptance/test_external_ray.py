@@ -11,7 +11,7 @@ import pytest
 from serve.embedded import haproxy, processes
 from serve.embedded.ray_node import ray_environment
 from serve.embedded.run_folder import RunFolder
-from tests.acceptance.boond import free_port, purchase, running
+from tests.acceptance.boond import purchase, running
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def cluster(tmp_path: Path) -> Iterator[dict[str, str]]:
     run.make()
     own = ray_environment(run) | haproxy.front_door_environment(run, haproxy.find_binary(os.environ), 0)
     own |= {processes.MARKER: run.instance}
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{haproxy.free_ports(1)[0]}"
     command = [str(Path(sys.executable).parent / "ray"), "start", "--head", f"--port={address.rpartition(':')[2]}"]
     command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", f"--temp-dir={run.ray}", "--num-cpus=4"]
     command += ["--object-store-memory=100000000", "--disable-usage-stats"]

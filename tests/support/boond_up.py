@@ -43,7 +43,7 @@ class UpFromOutside:
         for line in self.process.stdout:
             if line == f"ready {self.url}\n".encode():
                 return self
-        raise AssertionError(f"up ended with {self.process.wait()}: {self.log.read_text()[-2000:]}")
+        raise AssertionError(f"up ended with {self._reap()}: {self.log.read_text()[-2000:]}")
 
     def kill_all(self) -> None:
         """`kill -9` of the whole group."""

@@ -22,6 +22,7 @@ from engine.behaviour import (
     Turn,
     invalid,
 )
+from engine.outside import NOTHING, Outside
 
 
 class Open(Struct, frozen=True, tag="open"):
@@ -50,6 +51,10 @@ class TakeBackNamed(Struct, frozen=True, tag="take_back_named"):
 class Remind(Struct, frozen=True, tag="remind"):
     timer_id: str
     cancel: bool = False
+
+
+class Guess(Struct, frozen=True, tag="guess"):
+    """Costs 1 and is refused all the same."""
 
 
 class Opened(Struct, frozen=True, tag="opened"):
@@ -93,7 +98,9 @@ class Sealed(Struct, frozen=True):
     taken_back: bool = False
 
 
-_COMMAND = msgpack.Decoder(Open | Pay | TakeBack | TakeBackNamed | Remind)
+_COMMAND = msgpack.Decoder(Open | Pay | TakeBack | TakeBackNamed | Remind | Guess)
+DECLINED = -1
+"""The result of a turn whose command is refused."""
 _QUERY = msgpack.Decoder(Balance)
 _EVENTS = msgpack.Decoder(tuple[list[Opened | Paid | TakenBack | Reminded], int])
 _STATE = msgpack.Decoder(State)
@@ -107,6 +114,7 @@ class Counter:
 
     def __init__(self, schema: str = "counter-1") -> None:
         self.schema = schema
+        self.outside: Outside = NOTHING
         self.decided = 0
 
     def initial(self, entity_id: str) -> State:
@@ -145,6 +153,8 @@ class Counter:
                 return _taken_back(state, facts.transactions.get(transaction_id), context)
             case TakeBackNamed(source, external_id):
                 return _taken_back(state, facts.by_identity.get(("user", source, external_id)), context)
+            case Guess():
+                return Decision([Paid(context.new_id(), 1, "", context.at, "other")], DECLINED)
             case Remind(timer_id, cancel):
                 return Decision([Reminded(timer_id, context.at + timedelta(days=1), cancel)], state.balance)
         raise AssertionError(command)
@@ -187,6 +197,9 @@ class Counter:
 
     def answer(self, turn: Turn, *, duplicate: bool = False) -> bytes:
         return json.encode({"seq": turn.seq, "at": turn.at, "balance": turn.result, "duplicate": duplicate})
+
+    def declined(self, turn: Turn) -> Refused | None:
+        return Refused("forbidden", "counted, and refused") if turn.result == DECLINED else None
 
     def push(self, turn: Turn) -> bytes:
         return json.encode([{"type": type(event).__name__, "data": event} for event in turn.events])

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from engine.behaviour import Context, Facts, Prediction, Turn
+from engine.behaviour import Context, Facts, OutboxRow, Prediction, TimerRow, Turn
 from engine.commands import Command, OpenUser
 from engine.hosting import UserBehaviour
 from engine.queries import GetOverview, Query
 from engine.state import UserState
+from tests.support.outside import Told
 
 BEHAVIOUR = UserBehaviour()
 
@@ -24,6 +25,9 @@ class Person:
         self.turns: list[Turn] = []
         self.bodies: list[bytes] = []
         self.transactions: dict[str, Any] = {}
+        self.timers: dict[str, TimerRow] = {}
+        self.outbox: list[OutboxRow] = []
+        self.outside = Told()
         self._ids = 0
         if at is not None:
             self.do(opening or OpenUser(auto_saving="on"), at)
@@ -44,18 +48,34 @@ class Person:
             {i: self.transactions[i] for i in ids if i in self.transactions},
             {i: by_identity[i] for i in identities if i in by_identity},
         )
-        context = Context(at=at, seq=self.seq + 1, new_id=self._new_id, prediction=prediction)
+        context = Context(at, self.seq + 1, self._new_id, prediction, self.outside)
         decision = BEHAVIOUR.decide(self.state, received, facts, context)
         body = BEHAVIOUR.encode_turn(decision.events, decision.result)
         events, result = BEHAVIOUR.decode_turn(body)
         for event in events:
             BEHAVIOUR.evolve(self.state, event)
-        turn = Turn(self.entity_id, self.seq + 1, at, events, result)
+        turn = Turn(self.entity_id, self.seq + 1, at, events, result, decision.outbox)
         self.turns.append(turn)
         self.bodies.append(body)
-        for row in BEHAVIOUR.rows(turn).transactions:
+        rows = BEHAVIOUR.rows(turn)
+        for row in rows.transactions:
             self.transactions[row.transaction_id] = BEHAVIOUR.decode_transaction(row.sealed)
+        for timer in rows.timers:
+            self.timers.pop(timer.timer_id, None)
+            if timer.body is not None:
+                self.timers[timer.timer_id] = timer
+        self.outbox += rows.outbox
         return turn
+
+    def wait(self, until: datetime) -> list[Turn]:
+        """Let time pass: every timer due until then fires at its time, as the runtime does; return those turns."""
+        fired = []
+        while due := [timer for timer in self.timers.values() if timer.due <= until]:
+            first = min(due, key=lambda timer: (timer.due, timer.timer_id))
+            assert first.body is not None
+            del self.timers[first.timer_id]
+            fired.append(self.do(BEHAVIOUR.decode_command(first.body), first.due))
+        return fired
 
     def answer(self, turn: Turn | None = None) -> Any:
         """Return the JSON answer of a turn (the last by default), decoded."""

@@ -11,7 +11,7 @@ from actors.journal import Conflict, Fenced, JournalDown
 from actors.limits import Limits
 from actors.messages import Envelope, Outcome
 from actors.shard import EntityShard
-from tests.support.counter import Open, Pay, Remind, TakeBack, TakeBackNamed, balance, command, pay
+from tests.support.counter import Guess, Open, Pay, Remind, TakeBack, TakeBackNamed, balance, command, pay
 from tests.support.memory_journal import MemoryJournal, MemoryStore
 from tests.support.shards import FakeClock, running_shard
 
@@ -129,6 +129,15 @@ async def test_a_refusal_writes_nothing_and_burns_no_id() -> None:
         assert (code(refused), refused.problem and refused.problem.errors[0].field) == ("invalid", "amount")
         assert len(journal.store.rows["u"]) == 1
         assert (await one(shard, command("u", "k", Pay("t1", 5)))).status == "done"
+
+
+async def test_a_refusal_that_changed_something_is_a_turn_and_the_same_command_gets_it_again() -> None:
+    journal = MemoryJournal()
+    async with running_shard(journal) as shard:
+        first, again = [await one(shard, command("u", "guess-1", Guess())) for _ in range(2)]
+        assert (code(first), code(again)) == ("forbidden", "forbidden")
+        assert body(await one(shard, balance("u")))["balance"] == 1
+    assert [row.command_id for row in journal.store.rows["u"]] == ["open", "guess-1"]
 
 
 async def test_what_cannot_be_decoded_is_invalid() -> None:

@@ -1,0 +1,95 @@
+"""What a user's actor can be asked to do.
+
+Every command is a tagged struct. Encoded with `omit_defaults`, an explicit default and an absent field are the same
+bytes, so the hash of a command (idempotency) survives a release that adds a field. Amounts are integers in minor units
+of the `currency` beside them; times carry an offset.
+"""
+
+from engine.commands.budgets import DeleteBudget, SetBudget
+from engine.commands.jars import CreateJar, DeleteJar, DepositToJar, EditJar, JarChanges
+from engine.commands.profile import OpenUser, RoundingPatch, UpdateProfile
+from engine.commands.transactions import EditTransaction, RecordTransaction, TransactionChanges, TransactionFields
+from engine.commands.types import (
+    AMOUNT_MAX,
+    Amount,
+    AutoSaving,
+    AutoSavingState,
+    Balance,
+    BudgetPeriod,
+    Currency,
+    Direction,
+    ExactMultiple,
+    ExternalId,
+    Kind,
+    Location,
+    Mcc,
+    Name,
+    Plan,
+    PlanPeriod,
+    PositiveAmount,
+    Provenance,
+    RefundPolicy,
+    Rounding,
+    ShortText,
+    Slug,
+    Source,
+    Status,
+    Text,
+)
+
+Command = (
+    OpenUser
+    | UpdateProfile
+    | RecordTransaction
+    | EditTransaction
+    | CreateJar
+    | EditJar
+    | DeleteJar
+    | DepositToJar
+    | SetBudget
+    | DeleteBudget
+)
+
+
+__all__ = [
+    "AMOUNT_MAX",
+    "Amount",
+    "AutoSaving",
+    "AutoSavingState",
+    "Balance",
+    "BudgetPeriod",
+    "Command",
+    "CreateJar",
+    "Currency",
+    "DeleteBudget",
+    "DeleteJar",
+    "DepositToJar",
+    "Direction",
+    "EditJar",
+    "EditTransaction",
+    "ExactMultiple",
+    "ExternalId",
+    "JarChanges",
+    "Kind",
+    "Location",
+    "Mcc",
+    "Name",
+    "OpenUser",
+    "Plan",
+    "PlanPeriod",
+    "PositiveAmount",
+    "Provenance",
+    "RecordTransaction",
+    "RefundPolicy",
+    "Rounding",
+    "RoundingPatch",
+    "SetBudget",
+    "ShortText",
+    "Slug",
+    "Source",
+    "Status",
+    "Text",
+    "TransactionChanges",
+    "TransactionFields",
+    "UpdateProfile",
+]

@@ -1,0 +1,54 @@
+"""Commands on jars."""
+
+from datetime import date
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.commands.types import TEXT_END, Name, Plan, PositiveAmount
+
+ImageUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f]+" + TEXT_END)]
+
+
+class CreateJar(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="create_jar"):
+    """A new jar; `priority` orders who receives round-ups first (lower first, ties by creation)."""
+
+    name: Name
+    target_amount: PositiveAmount | None = None
+    deadline: date | None = None
+    image_url: ImageUrl | None = None
+    priority: Annotated[int, Meta(ge=1, le=1000)] = 100
+    cap_at_target: bool = False
+    plan: Plan | None = None
+
+
+class JarChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A change of a jar's description; an absent field stays, null clears it."""
+
+    name: Name | UnsetType = UNSET
+    target_amount: PositiveAmount | None | UnsetType = UNSET
+    deadline: date | None | UnsetType = UNSET
+    image_url: ImageUrl | None | UnsetType = UNSET
+    priority: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+    cap_at_target: bool | UnsetType = UNSET
+    plan: Plan | None | UnsetType = UNSET
+
+
+class EditJar(JarChanges, frozen=True, kw_only=True, omit_defaults=True, tag="edit_jar"):
+    """Change a jar."""
+
+    jar_id: str
+
+
+class DeleteJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="delete_jar"):
+    """Delete a jar; one that holds money only with `move_to`, the jar that takes it."""
+
+    jar_id: str
+    move_to: str | None = None
+
+
+class DepositToJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="deposit_to_jar"):
+    """Put `amount` (minor units of the home currency) into a jar by hand."""
+
+    jar_id: str
+    amount: PositiveAmount

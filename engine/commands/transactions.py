@@ -1,0 +1,75 @@
+"""Commands on payments."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from engine.commands.types import (
+    Amount,
+    Balance,
+    Currency,
+    Direction,
+    ExternalId,
+    Kind,
+    Location,
+    Mcc,
+    Provenance,
+    ShortText,
+    Slug,
+    Source,
+    Status,
+    Text,
+)
+
+
+class TransactionFields(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One report of one payment by one source: what the wire and the command share."""
+
+    external_id: ExternalId
+    source: Source
+    amount: Amount
+    currency: Currency
+    direction: Direction | None = None
+    """None: what the kind implies (`debit` for a purchase, `credit` for income)."""
+    kind: Kind = "purchase"
+    status: Status = "settled"
+    revision: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    merchant: ShortText | None = None
+    description: Text | None = None
+    mcc: Mcc | None = None
+    category: Slug | None = None
+    occurred_at: datetime | None = None
+    reference: ShortText | None = None
+    account_id: ShortText | None = None
+    balance_after: Balance | None = None
+    method: ShortText | None = None
+    counterparty: ShortText | None = None
+    location: Location | ShortText | None = None
+    metadata: Annotated[dict[ShortText, Text | Balance | bool | None], Meta(max_length=20)] = {}
+    pending_external_id: ExternalId | None = None
+    final: bool | None = None
+    original_external_id: ExternalId | None = None
+
+
+class RecordTransaction(TransactionFields, frozen=True, kw_only=True, omit_defaults=True, tag="record_transaction"):
+    """Record one report of a payment. Who reports it (origin, provenance) comes from the credential."""
+
+    origin: str = "user"
+    provenance: Provenance = "self_reported"
+
+
+class TransactionChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The user's word on a transaction; an absent field stays. A category moves budgets by postings."""
+
+    category: Slug | UnsetType = UNSET
+    description: Text | None | UnsetType = UNSET
+    note: Text | None | UnsetType = UNSET
+    refund_of: ExternalId | UnsetType = UNSET
+    """The id of the purchase that this credit gave back; goes alone."""
+
+
+class EditTransaction(TransactionChanges, frozen=True, kw_only=True, omit_defaults=True, tag="edit_transaction"):
+    """Change what a person may change of a transaction."""
+
+    transaction_id: str

@@ -1,0 +1,6 @@
+"""Who decides each command. To add a feature, add its file and a line in `DECIDE`."""
+
+from engine.decisions import budgets, jars, profile, transactions
+from engine.decisions.handler import Decide
+
+DECIDE: dict[type, Decide] = {**profile.DECIDE, **transactions.DECIDE, **jars.DECIDE, **budgets.DECIDE}

@@ -1,0 +1,23 @@
+"""Decides commands on budgets."""
+
+from engine import budgets
+from engine.behaviour import Context, Decision, Facts
+from engine.commands import DeleteBudget, SetBudget
+from engine.decisions.answers import shown, today_of
+from engine.decisions.handler import Decide
+from engine.state import UserState
+from engine.views import Shown
+
+
+def _set_budget(state: UserState, command: SetBudget, _: Facts, context: Context) -> Decision:
+    today = today_of(state, context)
+    event = budgets.set_limit(state.budgets, state.spending, command, context, today)
+    name = budgets.key(event.category, event.period)
+    return shown(state, [event], lambda after: budgets.view(after.budgets[name], after.spending, today))
+
+
+def _delete_budget(state: UserState, command: DeleteBudget, _: Facts, context: Context) -> Decision:
+    return Decision(list(budgets.delete(state.budgets, command, context)), Shown({"category": command.category}))
+
+
+DECIDE: dict[type, Decide] = {SetBudget: _set_budget, DeleteBudget: _delete_budget}

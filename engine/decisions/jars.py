@@ -1,0 +1,55 @@
+"""Decides commands on jars."""
+
+from engine import alerts, jars, queries, streaks, transactions
+from engine.behaviour import Context, Decision, Facts
+from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar
+from engine.decisions.answers import shown, today_of
+from engine.decisions.handler import Decide
+from engine.events import AlertRaised, JarDeposited, JarShare
+from engine.state import USER_STREAK, UserState
+from engine.views import DepositView, Shown
+
+
+def _create_jar(state: UserState, command: CreateJar, _: Facts, context: Context) -> Decision:
+    event = jars.create(state.jars, command, context, today_of(state, context))
+    return shown(state, [event], lambda after: queries.jar(after, after.jars[event.jar_id]))
+
+
+def _edit_jar(state: UserState, command: EditJar, _: Facts, context: Context) -> Decision:
+    event = jars.edit(state.jars, command, context, today_of(state, context))
+    return shown(state, [event], lambda after: queries.jar(after, after.jars[event.jar_id]))
+
+
+def _delete_jar(state: UserState, command: DeleteJar, _: Facts, context: Context) -> Decision:
+    event = jars.delete(state.jars, state.ledger, command, context, state.profile.currency)
+    return Decision([event], Shown({"jar_id": event.jar_id, "move_to": event.move_to}))
+
+
+def _deposit(state: UserState, command: DepositToJar, _: Facts, context: Context) -> Decision:
+    today = today_of(state, context)
+    event = jars.deposit(state.jars, command, context, today, state.profile.currency)
+    share = JarShare(event.jar_id, event.amount)
+    drafts = transactions.jar_alerts(state.jars[event.jar_id], share, state.profile.currency)
+    drafts += streaks.after(state.streaks[USER_STREAK], today, today, event.amount)[1]
+    raised = alerts.raise_all(state.alerts, drafts, context, today)
+    return shown(state, [event, *raised], lambda after: _deposited(after, event, raised))
+
+
+def _deposited(after: UserState, event: JarDeposited, raised: list[AlertRaised]) -> DepositView:
+    return DepositView(
+        deposit_id=event.deposit_id,
+        jar_id=event.jar_id,
+        amount=event.amount,
+        currency=after.profile.currency,
+        at=event.at,
+        jar=queries.jar(after, after.jars[event.jar_id]),
+        alerts=[alerts.view(e) for e in raised],
+    )
+
+
+DECIDE: dict[type, Decide] = {
+    CreateJar: _create_jar,
+    EditJar: _edit_jar,
+    DeleteJar: _delete_jar,
+    DepositToJar: _deposit,
+}

@@ -1,0 +1,39 @@
+"""Decides commands on the actor itself and its settings."""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from engine import budgets, profile, queries
+from engine.behaviour import Context, Decision, Facts, Refused
+from engine.commands import DeleteBudget, OpenUser, SetBudget, UpdateProfile
+from engine.decisions.answers import shown, today_of
+from engine.decisions.handler import Decide
+from engine.spending import OVERALL
+from engine.state import UserState
+from engine.views import Shown
+
+
+def _open(state: UserState, command: OpenUser, _: Facts, context: Context) -> Decision:
+    if state.is_open:
+        raise Refused("conflict", "the user is open already")
+    return Decision([profile.open_user(command, context)], Shown())
+
+
+def _update_profile(state: UserState, command: UpdateProfile, _: Facts, context: Context) -> Decision:
+    has_limits = bool(state.budgets) or any(j.target_amount or (j.plan and j.plan.amount) for j in state.jars.values())
+    events: list[Any] = [
+        profile.update(state.profile, command, context, has_postings=not state.ledger.is_empty, has_limits=has_limits)
+    ]
+    if command.monthly_budget is not UNSET:
+        existing = state.budgets.get(budgets.key(OVERALL, "monthly"))
+        if command.monthly_budget is not None:
+            starts_on = existing.starts_on if existing else None
+            limit = SetBudget(category=OVERALL, limit=command.monthly_budget, starts_on=starts_on)
+            events.append(budgets.set_limit(state.budgets, state.spending, limit, context, today_of(state, context)))
+        elif existing is not None:
+            events += budgets.delete(state.budgets, DeleteBudget(category=OVERALL, period="monthly"), context)
+    return shown(state, events, lambda after: queries.profile(after, today_of(after, context)))
+
+
+DECIDE: dict[type, Decide] = {OpenUser: _open, UpdateProfile: _update_profile}

@@ -1,0 +1,57 @@
+"""What happened to a user: the only thing the journal keeps, and all that a replay needs.
+
+Names are in the past tense. A field added later takes a default; a changed meaning takes a new event type. Every event
+that moves money carries `postings` that sum to zero per currency (`engine.ledger`). Amounts in minor units.
+"""
+
+from engine.events.alerts import AlertRaised, AlertType, Severity
+from engine.events.budgets import BudgetDeleted, BudgetSet
+from engine.events.jars import JarCreated, JarDeleted, JarDeposited, JarDescription, JarEdited
+from engine.events.profile import ProfileUpdated, UserOpened
+from engine.events.timers import TimerCancelled, TimerSet
+from engine.events.transactions import RoundUp, SkipReason, TransactionEdited, TransactionRecorded, TransactionRefunded
+from engine.events.types import DatedAmount, JarShare, Posting
+
+Event = (
+    UserOpened
+    | ProfileUpdated
+    | TransactionRecorded
+    | TransactionEdited
+    | TransactionRefunded
+    | JarCreated
+    | JarEdited
+    | JarDeleted
+    | JarDeposited
+    | BudgetSet
+    | BudgetDeleted
+    | AlertRaised
+    | TimerSet
+    | TimerCancelled
+)
+
+
+__all__ = [
+    "AlertRaised",
+    "AlertType",
+    "BudgetDeleted",
+    "BudgetSet",
+    "DatedAmount",
+    "Event",
+    "JarCreated",
+    "JarDeleted",
+    "JarDeposited",
+    "JarDescription",
+    "JarEdited",
+    "JarShare",
+    "Posting",
+    "ProfileUpdated",
+    "RoundUp",
+    "Severity",
+    "SkipReason",
+    "TimerCancelled",
+    "TimerSet",
+    "TransactionEdited",
+    "TransactionRecorded",
+    "TransactionRefunded",
+    "UserOpened",
+]

@@ -1,0 +1,50 @@
+"""Events of jars."""
+
+from datetime import date, datetime
+
+from msgspec import Struct
+
+from engine.commands import Plan
+from engine.events.types import Posting
+
+
+class JarDescription(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole description of a jar."""
+
+    jar_id: str
+    at: datetime
+    name: str
+    target_amount: int | None = None
+    deadline: date | None = None
+    image_url: str | None = None
+    priority: int = 100
+    cap_at_target: bool = False
+    plan: Plan | None = None
+
+
+class JarCreated(JarDescription, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_created"):
+    """A jar exists; it is empty."""
+
+
+class JarEdited(JarDescription, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_edited"):
+    """A jar is described anew."""
+
+
+class JarDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_deleted"):
+    """A jar is gone; what it held went to `move_to` by `postings`."""
+
+    jar_id: str
+    at: datetime
+    move_to: str | None = None
+    postings: list[Posting] = []
+
+
+class JarDeposited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_deposited"):
+    """Money was promised to a jar by hand."""
+
+    deposit_id: str
+    jar_id: str
+    at: datetime
+    local_date: date
+    amount: int
+    postings: list[Posting]

@@ -1,0 +1,31 @@
+"""What each event does to the state of a user. To add a feature, add its file and a line in `_EVOLVE`."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.events import Event
+from engine.evolution import budgets, jars, profile, timers, transactions
+from engine.evolution.handler import Evolve
+from engine.state import UserState
+
+_EVOLVE: dict[type, Evolve] = {
+    **profile.EVOLVE,
+    **transactions.EVOLVE,
+    **jars.EVOLVE,
+    **budgets.EVOLVE,
+    **timers.EVOLVE,
+}
+
+
+def evolve(state: UserState, event: Event) -> None:
+    """Apply an event to the state, in place."""
+    _EVOLVE[type(event)](state, event)
+
+
+def after(state: UserState, events: Iterable[Event]) -> UserState:
+    """Return a copy of the state with events applied: deciding changes nothing."""
+    copy = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=UserState)
+    for event in events:
+        evolve(copy, event)
+    return copy

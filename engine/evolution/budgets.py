@@ -1,0 +1,22 @@
+"""What events of budgets and alerts do to the state."""
+
+from engine import budgets
+from engine.events import AlertRaised, BudgetDeleted, BudgetSet
+from engine.evolution.handler import Evolve
+from engine.state import UserState
+
+
+def _budget_set(state: UserState, event: BudgetSet) -> None:
+    budgets.was_set(state.budgets, state.spending, state.alerts, event)
+
+
+def _budget_deleted(state: UserState, event: BudgetDeleted) -> None:
+    state.budgets.pop(budgets.key(event.category, event.period))
+    state.alerts.forget(budgets.marks_of(event.budget_id))
+
+
+def _alert_raised(state: UserState, event: AlertRaised) -> None:
+    state.alerts.raised(event)
+
+
+EVOLVE: dict[type, Evolve] = {BudgetSet: _budget_set, BudgetDeleted: _budget_deleted, AlertRaised: _alert_raised}

@@ -1,0 +1,50 @@
+"""What events of jars do to the state."""
+
+from engine import jars
+from engine.events import JarCreated, JarDeleted, JarDeposited, JarEdited
+from engine.evolution.handler import Evolve
+from engine.evolution.saving import jar_saved
+from engine.state import USER_STREAK, UserState
+from engine.streaks import Streak, replanned
+
+
+def _jar_created(state: UserState, event: JarCreated) -> None:
+    state.jars[event.jar_id] = jars.created(event)
+    _jar_described(state, event)
+
+
+def _jar_edited(state: UserState, event: JarEdited) -> None:
+    jars.edited(state.jars[event.jar_id], event)
+    _jar_described(state, event)
+
+
+def _jar_described(state: UserState, event: JarCreated | JarEdited) -> None:
+    state.jar_order = jars.order(state.jars.values())
+    if event.plan is None:
+        state.streaks.pop(event.jar_id, None)
+    else:
+        known = state.streaks.get(event.jar_id) or Streak(plan=event.plan)
+        state.streaks[event.jar_id] = replanned(known, event.plan)
+
+
+def _jar_deleted(state: UserState, event: JarDeleted) -> None:
+    state.ledger.post(event.postings)
+    gone = state.jars.pop(event.jar_id)
+    if event.move_to is not None:
+        state.jars[event.move_to].saved += gone.saved
+    state.streaks.pop(event.jar_id, None)
+    state.jar_order = jars.order(state.jars.values())
+
+
+def _jar_deposited(state: UserState, event: JarDeposited) -> None:
+    state.ledger.post(event.postings)
+    jar_saved(state, event.jar_id, event.amount, event.local_date)
+    state.streaks[USER_STREAK].add(event.local_date, event.amount)
+
+
+EVOLVE: dict[type, Evolve] = {
+    JarCreated: _jar_created,
+    JarEdited: _jar_edited,
+    JarDeleted: _jar_deleted,
+    JarDeposited: _jar_deposited,
+}
