@@ -156,7 +156,7 @@ class UserBehaviour:
             view, refunds = result.original, (result,)
         raised: Sequence[AlertRow] = ()
         timers: Sequence[TimerRow] = ()
-        if len(turn.events) > 1:
+        if len(turn.events) > 1 or view is None:
             raised = [_alert_row(e) for e in turn.events if type(e) is AlertRaised]
             timers = [_timer_row(e) for e in turn.events if type(e) is TimerSet or type(e) is TimerCancelled]
         if view is None:

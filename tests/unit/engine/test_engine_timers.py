@@ -30,6 +30,11 @@ def test_timers_of_a_turn_are_rows_and_not_on_the_socket() -> None:
     assert [frame["type"] for frame in msgspec.json.decode(BEHAVIOUR.push(turn))] == ["deal"]
 
 
+def test_an_alert_or_a_timer_alone_is_a_row_too() -> None:
+    assert [row.timer_id for row in BEHAVIOUR.rows(Turn("main/u1", 2, AT, [SET], Shown())).timers] == ["t1"]
+    assert [row.alert_id for row in BEHAVIOUR.rows(Turn("main/u1", 2, AT, [ALERT], Shown())).alerts] == ["a1"]
+
+
 def test_what_a_turn_sends_is_in_its_outbox_and_in_none_of_its_events() -> None:
     message = OutboxRow("o1", "notify", b"123456")
     turn = Turn("main/u1", 2, AT, [ALERT], Shown(), [message])
