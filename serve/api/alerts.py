@@ -4,9 +4,8 @@ import msgspec
 from msgspec import Struct
 
 from engine.alerts import AlertView
-from serve.api.paging import decode_cursor, encode_cursor
+from serve.api.paging import PageQuery, decode_cursor, encode_cursor
 from serve.api.routing import Answer, Call, route
-from serve.api.savings import PageQuery
 
 _ALERTS = msgspec.msgpack.Decoder(AlertView)
 

@@ -3,10 +3,20 @@
 import base64
 import binascii
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta, Struct
 
 from serve.problems import field_trouble
+
+
+class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which page of a list."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+    user_id: str | None = None
 
 
 def encode_cursor(position: tuple[datetime, str]) -> str:

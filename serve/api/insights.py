@@ -1,0 +1,27 @@
+"""What the actor knows of pace and streaks, and everything at once."""
+
+from engine.queries import GetBurnRate, GetOverview, GetStreaks
+from engine.views import BurnRates, Overview, StreaksView
+from serve.api.routing import Answer, Call, route
+
+
+async def burn_rate(call: Call) -> Answer:
+    """Read the burn rate."""
+    return await call.ask(GetBurnRate())
+
+
+async def streaks(call: Call) -> Answer:
+    """Read the streaks."""
+    return await call.ask(GetStreaks())
+
+
+async def overview(call: Call) -> Answer:
+    """Read everything a first screen shows, at one point of the journal (`seq`)."""
+    return await call.ask(GetOverview())
+
+
+ROUTES = [
+    route("GET /burn-rate", burn_rate, tag="insights", answer=BurnRates),
+    route("GET /streaks", streaks, tag="insights", answer=StreaksView),
+    route("GET /overview", overview, tag="insights", answer=Overview),
+]
