@@ -4,7 +4,7 @@ Exactly 100 % is used up; only more is exceeded. Each threshold tells once a per
 exceeded and shows 100 %. Rules: docs/domain.md, "Budgets".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -124,13 +124,6 @@ def mark(budget_id: str, start: date, threshold: str) -> str:
 def marks_of(budget_id: str) -> str:
     """Return what every mark of a budget begins with."""
     return f"budget:{budget_id}:"
-
-
-def touched(budgets: dict[str, Budget], category: str) -> Iterator[Budget]:
-    """Yield the budgets that a spend of this category counts in."""
-    for budget in budgets.values():
-        if budget.category == category or budget.category == OVERALL:
-            yield budget
 
 
 def set_limit(
@@ -310,7 +303,7 @@ def view(budget: Budget, spending: Spending, today: date) -> BudgetView:
         period_start=start,
         period_end=end,
         spent=spent,
-        provisional=0,
+        provisional=spending.provisional(start, end, budget.category),
         percent=percent(spent, budget.limit),
         left=budget.limit - spent,
         safe_per_day=safe_per_day(budget.limit - spent, rate.days_left),

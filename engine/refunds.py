@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, structs
 
-from engine import alerts, budgets, receipts, transactions
+from engine import alerts, budgets, receipts, spent, transactions
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import EditTransaction, RecordTransaction, RefundPolicy
@@ -96,7 +96,7 @@ def record_purchase(
         original = result.original
     standing: list[budgets.Standing] = []
     if event.counts_as_spend:
-        standing = budgets.standings(budgets.touched(after.budgets, event.category), event.local_date, 0)
+        standing = spent.standings(after, event.category, event.local_date, 0)
     streak, drafts = transactions.streak_after(state, event, today)
     drafts = _net_alerts(state, after, event, standing, today) + drafts
     events += alerts.raise_all(state.alerts, drafts, context, today)
@@ -163,7 +163,7 @@ def give_back(
     taken = take_back(state, original, original.refunded_amount + amount, credit.policy)
     standing: list[budgets.Standing] = []
     if original.counts_as_spend:
-        standing = budgets.standings(budgets.touched(state.budgets, original.category), day, -amount)
+        standing = spent.standings(state, original.category, day, -amount)
     after = _original_after(original, DatedAmount(day, amount), taken)
     view = _credit_after(credit.view, original, excess)
     event = TransactionRefunded(
@@ -193,7 +193,7 @@ def date_of(state: UserState, original: TransactionView, today: date) -> date:
     is right for every budget, weekly and monthly. A purchase dated into tomorrow is not given back before.
     """
     day = original.local_date
-    periods = [budget.bounds(today) for budget in budgets.touched(state.budgets, original.category)]
+    periods = [budget.bounds(today) for budget in spent.budgets_of(state, original.category)]
     periods.append(budget_period(today, "monthly", 1))
     return day if all(start <= day < end for start, end in periods) else max(day, today)
 

@@ -20,18 +20,33 @@ class Spending(Struct):
     days: dict[int, dict[str, int]] = field(default_factory=dict)
     months: dict[int, dict[str, int]] = field(default_factory=dict)
     newest: int = 0
+    held: dict[int, dict[str, int]] = field(default_factory=dict)
+    """The part of `days` that is provisional: authorised and not settled yet."""
 
-    def add(self, day: date, category: str, amount: int) -> None:
-        """Count a spend (or, negative, its correction) on a local date."""
+    def add(self, day: date, category: str, amount: int, provisional: int = 0) -> None:
+        """Count a spend (or, negative, its correction) on a local date; `provisional` is how much of it may change."""
         ordinal = day.toordinal()
         if ordinal > self.newest:
             self.newest = ordinal
             self._forget(day)
         if ordinal > self.newest - DAYS_KEPT:
             _add(self.days.setdefault(ordinal, {}), category, amount)
+            if provisional:
+                self._hold(ordinal, category, provisional)
         month = month_index(day)
         if month > month_index(date.fromordinal(self.newest)) - MONTHS_KEPT:
             _add(self.months.setdefault(month, {}), category, amount)
+
+    def _hold(self, ordinal: int, category: str, amount: int) -> None:
+        sums = self.held.setdefault(ordinal, {})
+        _add(sums, category, amount)
+        if not sums:
+            del self.held[ordinal]
+
+    def provisional(self, start: date, end: date, category: str) -> int:
+        """Return how much of what `between` counts is provisional."""
+        first, last = start.toordinal(), end.toordinal()
+        return sum(_of(sums, category) for day, sums in self.held.items() if first <= day < last)
 
     def between(self, start: date, end: date, category: str) -> int:
         """Return what was spent from `start` up to, not including, `end`; `overall` sums every category."""
@@ -50,6 +65,7 @@ class Spending(Struct):
     def _forget(self, day: date) -> None:
         if self.days and min(self.days) <= self.newest - DAYS_KEPT:
             self.days = {d: sums for d, sums in self.days.items() if d > self.newest - DAYS_KEPT}
+            self.held = {d: sums for d, sums in self.held.items() if d > self.newest - DAYS_KEPT}
         oldest = month_index(day) - MONTHS_KEPT
         if self.months and min(self.months) <= oldest:
             self.months = {m: sums for m, sums in self.months.items() if m > oldest}

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from engine import alerts, budgets, jars, money, roundups, streaks
+from engine import alerts, budgets, jars, money, roundups, spent, streaks
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import Direction, EditTransaction, RecordTransaction
@@ -91,7 +91,7 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
     event = recorded(state, command, context, today)
     after: list[budgets.Standing] = []
     if event.counts_as_spend:
-        after = budgets.standings(budgets.touched(state.budgets, event.category), event.local_date, event.amount)
+        after = spent.standings(state, event.category, event.local_date, event.amount)
     streak, drafts = _consequences(state, event, today, after)
     raised = alerts.raise_all(state.alerts, drafts, context, today) if drafts else []
     return Decision(events=[event, *raised], result=Recorded(budgets=budgets.lines(after), streak=streak))

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from engine import budgets, refunds, transactions
+from engine import refunds, spent, transactions
 from engine.events import TransactionEdited, TransactionRecorded, TransactionRefunded
 from engine.evolution.handler import Evolve
 from engine.evolution.saving import jar_saved
@@ -16,9 +16,7 @@ def _recorded(state: UserState, event: TransactionRecorded) -> None:
     if saved:
         state.saved_today.add(event.recorded_on, saved)
     if event.counts_as_spend:
-        state.spending.add(event.local_date, event.category, event.amount)
-        for budget in budgets.touched(state.budgets, event.category):
-            budget.add(event.local_date, event.amount)
+        spent.count(state, event.local_date, event.category, event.amount)
     if transactions.could_save(event.round_up):
         state.streaks[USER_STREAK].add(event.local_date, saved)
     for part in event.shares:
@@ -34,9 +32,7 @@ def _refunded(state: UserState, event: TransactionRefunded) -> None:
         state.transactions += 1
     state.parked.release(event.transaction_id)
     if event.counts_as_spend and event.amount:
-        state.spending.add(event.local_date, event.category, -event.amount)
-        for budget in budgets.touched(state.budgets, event.category):
-            budget.add(event.local_date, -event.amount)
+        spent.count(state, event.local_date, event.category, -event.amount)
     for part in event.shares:
         state.jars[part.jar_id].saved += part.amount
     state.alerts.rearm(event.rearmed, state.profile.today(event.at))
@@ -55,13 +51,8 @@ def _edited(state: UserState, event: TransactionEdited) -> None:
 
 
 def _recategorised(state: UserState, event: TransactionEdited, day: date, amount: int) -> None:
-    state.spending.add(day, event.old_category, -amount)
-    state.spending.add(day, event.category, amount)
-    for budget in state.budgets.values():
-        if budget.category == event.old_category:
-            budget.add(day, -amount)
-        elif budget.category == event.category:
-            budget.add(day, amount)
+    spent.count(state, day, event.old_category, -amount)
+    spent.count(state, day, event.category, amount)
 
 
 EVOLVE: dict[type, Evolve] = {

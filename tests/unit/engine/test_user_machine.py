@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
-from engine import budgets
 from engine import commands as c
+from engine import spent
 from engine.behaviour import Context, Facts, Refused
 from engine.events import AlertRaised, JarDeleted, TransactionRecorded, TransactionRefunded
 from engine.ledger import check_balanced, jar_account
@@ -88,7 +88,7 @@ class UserMachine(RuleBasedStateMachine):
         """A refund counts in the period of its purchase while that runs, else in the current one; it re-arms once."""
         today = self.person.state.profile.today(self.at)
         bought = self.person.transactions[event.original_id].local_date
-        for budget in budgets.touched(self.person.state.budgets, event.category):
+        for budget in spent.budgets_of(self.person.state, event.category):
             running, of_purchase = budget.bounds(today), budget.bounds(bought)
             expected = of_purchase if running == of_purchase or bought > today else running
             assert not event.counts_as_spend or budget.bounds(event.local_date) == expected
