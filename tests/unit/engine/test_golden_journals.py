@@ -1,0 +1,120 @@
+"""Journals that earlier releases wrote are read by this one, and mean what they meant (`tests/golden/README.md`)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.alerts import AlertView
+from engine.behaviour import Context, Facts, Refused, Turn
+from engine.commands import EditTransaction, RecordTransaction
+from engine.queries import GetOverview
+from engine.state import UserState
+from engine.views import TransactionView
+from tests.support import golden
+from tests.support.golden import Life, differences
+from tests.support.outside import Told
+from tests.support.person import BEHAVIOUR
+
+LIVES = [pytest.param(life, id=f"{path.name}: {life.life}") for path in golden.files() for life in golden.lives(path)]
+
+
+def turns(life: Life) -> Iterator[Turn]:
+    for seq, turn in enumerate(life.turns, start=1):
+        yield Turn(life.entity_id, seq, turn.at, *BEHAVIOUR.decode_turn(turn.body))
+
+
+def replayed(life: Life) -> UserState:
+    state: UserState = BEHAVIOUR.initial(life.entity_id)
+    for turn in turns(life):
+        for event in turn.events:
+            BEHAVIOUR.evolve(state, event)
+    return state
+
+
+def rows(life: Life) -> dict[str, TransactionView]:
+    read = [BEHAVIOUR.decode_transaction(row) for turn in life.turns for row in turn.rows]
+    return {view.transaction_id: view for view in read}
+
+
+def test_every_release_so_far_is_here() -> None:
+    assert [golden.release(path).commit for path in golden.files()] == ["eae72ff"]
+    assert len(LIVES) > 40
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_an_old_journal_gives_the_state_it_gave(life: Life) -> None:
+    state = replayed(life)
+    assert state.ledger.balances == life.balances
+    assert all(sum(book.values()) == 0 for book in state.ledger.balances.values())
+    overview = msgspec.json.decode(BEHAVIOUR.query(state, GetOverview(), life.read_at, len(life.turns)))
+    assert list(differences(life.overview, overview)) == []
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_an_old_turn_is_answered_as_it_was(life: Life) -> None:
+    """A repeat of an old command, and a socket that resumes from before the upgrade, are told what was told."""
+    for known, turn in zip(life.turns, turns(life), strict=True):
+        assert list(differences(known.answer, msgspec.json.decode(BEHAVIOUR.answer(turn)))) == []
+        repeated: Any = msgspec.json.decode(BEHAVIOUR.answer(turn, duplicate=True))
+        if isinstance(known.answer, dict) and "duplicate" in known.answer:
+            assert list(differences(known.answer | {"duplicate": True}, repeated)) == []
+        assert msgspec.json.decode(BEHAVIOUR.push(turn))
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_an_old_command_has_the_hash_it_had(life: Life) -> None:
+    """Idempotency compares the encoded command: a repeat from before the upgrade must encode as it did."""
+    for turn in life.turns:
+        assert msgspec.msgpack.encode(BEHAVIOUR.decode_command(turn.command)) == turn.command
+        for timer in turn.timers:
+            assert msgspec.msgpack.encode(BEHAVIOUR.decode_command(timer)) == timer
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_old_rows_are_read_and_say_what_the_events_say(life: Life) -> None:
+    for known, turn in zip(life.turns, turns(life), strict=True):
+        written = BEHAVIOUR.rows(turn).transactions
+        assert len(written) == len(known.rows)
+        for old, now in zip(known.rows, written, strict=True):
+            assert list(differences(msgspec.msgpack.decode(old), msgspec.msgpack.decode(now.sealed))) == []
+            assert BEHAVIOUR.decode_transaction(old).transaction_id == now.transaction_id
+        for alert in known.alerts:
+            assert msgspec.msgpack.decode(alert, type=AlertView).message
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_life_goes_on_from_an_old_journal(life: Life) -> None:
+    """Every old transaction can be given another category, and every old purchase be refunded, from its old row."""
+    for view in rows(life).values():
+        state = replayed(life)
+        saved = sum(jar.saved for jar in state.jars.values())
+        _carry_on(state, life, view, EditTransaction(transaction_id=view.transaction_id, category="other"))
+        _carry_on(state, life, view, _refund(view))
+        assert all(sum(book.values()) == 0 for book in state.ledger.balances.values())
+        assert 0 <= sum(jar.saved for jar in state.jars.values()) <= saved
+
+
+def _refund(view: TransactionView) -> RecordTransaction:
+    return RecordTransaction(
+        external_id=f"refund of {view.external_id}",
+        source=view.source,
+        origin=view.origin,
+        amount=max(1, view.amount - view.refunded_amount),
+        currency=view.currency,
+        kind="refund",
+        original_external_id=view.external_id,
+    )
+
+
+def _carry_on(state: UserState, life: Life, view: TransactionView, command: Any) -> None:
+    ids = (f"new-{number}" for number in range(100))
+    facts = Facts({view.transaction_id: view}, {(view.origin, view.source, view.external_id): view})
+    context = Context(life.read_at, len(life.turns) + 1, ids.__next__, None, Told())
+    try:
+        decision = BEHAVIOUR.decide(state, command, facts, context)
+    except Refused:
+        return
+    for event in BEHAVIOUR.decode_turn(BEHAVIOUR.encode_turn(decision.events, decision.result))[0]:
+        BEHAVIOUR.evolve(state, event)
