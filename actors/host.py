@@ -33,6 +33,9 @@ class HostConfig(Struct, frozen=True):
     namespace: str
     shards: int
     behaviour: str = DEFAULT_BEHAVIOUR
+    outside: str = ""
+    """Import path of what makes the behaviour's `Outside` from `told`; none when empty."""
+    told: bytes = b""
     limits: Limits = field(default_factory=Limits)
     release: str = field(default_factory=lambda: release())
 
@@ -60,8 +63,11 @@ def make_shard(config: HostConfig, shard: int, on_fenced: Callable[[], None]) ->
     """Return a shard on Postgres that is not started yet. Raises `VersionMismatch`."""
     if config.release != release():
         raise VersionMismatch(f"the host runs boond {config.release}, this node {release()}: install the same release")
+    behaviour = load_behaviour(config.behaviour)
+    if config.outside:
+        behaviour.outside = load_behaviour(config.outside)(config.told)
     return EntityShard(
-        load_behaviour(config.behaviour),
+        behaviour,
         PostgresJournal(config.postgres_url, f"boond-shard-{shard}"),
         shard=shard,
         shards=config.shards,

@@ -2,9 +2,19 @@
 
 from typing import Any
 
-from engine import alerts
+from engine import alerts, challenges
 from engine.behaviour import Turn
-from engine.events import AlertRaised, JarShare, TimerCancelled, TimerSet, TransactionRecorded, TransactionRefunded
+from engine.events import (
+    AlertRaised,
+    ChallengeIssued,
+    ChallengeSpent,
+    ChallengeTried,
+    JarShare,
+    TimerCancelled,
+    TimerSet,
+    TransactionRecorded,
+    TransactionRefunded,
+)
 from engine.views import MerchantView, OriginalView, Receipt, Recorded, Refunded, RoundUpView, TransactionView
 
 
@@ -116,7 +126,7 @@ def refund(turn: Turn, event: TransactionRefunded, result: Refunded, *, duplicat
     )
 
 
-_INTERNAL = (TimerSet, TimerCancelled)
+_INTERNAL = (TimerSet, TimerCancelled, ChallengeTried, ChallengeSpent)
 """Events that mean nothing to the user."""
 
 
@@ -137,6 +147,8 @@ def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
             continue
         if type(event) is AlertRaised:
             frames.append({"type": event.type, "data": alerts.view(event)})
+        elif type(event) is ChallengeIssued:
+            frames.append({"type": "challenge_issued", "data": challenges.view(event)})
         elif number and type(event) is TransactionRefunded:
             frames.append({"type": "transaction_refunded", "data": refund(turn, event, next(waited))})
         else:

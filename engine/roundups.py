@@ -12,6 +12,8 @@ from engine.events import RoundUp, SkipReason
 from engine.kinds import ROUND_UP_KINDS
 
 HISTORICAL_AFTER = timedelta(hours=72)
+CAP_DEFAULTS_MAX = 100
+"""A cap goes to so many times its default; above the present one it takes the second factor."""
 _LOW_VALUE = frozenset("BIF CLP COP GNF IDR IRR JPY KHR KRW LAK MMK PYG RWF UGX UZS VND XAF XOF XPF".split())
 """Currencies whose major unit buys next to nothing: their units may be ten times larger."""
 _PRESETS_MAJOR = {"INR": (1, 10, 50, 100), "IDR": (1_000, 5_000, 10_000), "JPY": (10, 100, 500)}
@@ -41,7 +43,7 @@ def default_caps(currency: str) -> tuple[int, int]:
 
 
 def check_rounding(rounding: Rounding, currency: str) -> None:
-    """Refuse a unit outside the currency's range, and caps above their defaults (raising takes a second factor)."""
+    """Refuse a unit outside the currency's range, and caps beyond `CAP_DEFAULTS_MAX` times their defaults."""
     scale = money.minor_per_major(currency)
     highest = max((1_000 if currency in _LOW_VALUE else 100) * scale, *presets(currency))
     if rounding.unit is not None and not scale <= rounding.unit <= highest:
@@ -52,10 +54,17 @@ def check_rounding(rounding: Rounding, currency: str) -> None:
     for name, value, highest in zip(
         ("event_cap", "daily_cap"), (rounding.event_cap, rounding.daily_cap), default_caps(currency), strict=True
     ):
-        if value is not None and value > highest:
-            raise invalid(
-                f"rounding.{name}", f"{value} is above the default {highest}; raising it takes a second factor"
-            )
+        if value is not None and value > highest * CAP_DEFAULTS_MAX:
+            most = highest * CAP_DEFAULTS_MAX
+            raise invalid(f"rounding.{name}", f"{value} is above {most}, {CAP_DEFAULTS_MAX} times the default")
+
+
+def raises_caps(before: Rounding, after: Rounding, currency: str) -> bool:
+    """Whether a cap after the change is above the one before it."""
+    event_cap, daily_cap = default_caps(currency)
+    return (after.event_cap or event_cap) > (before.event_cap or event_cap) or (after.daily_cap or daily_cap) > (
+        before.daily_cap or daily_cap
+    )
 
 
 class Spend(Struct, frozen=True, gc=False):

@@ -4,6 +4,7 @@ from msgspec import Struct, field
 
 from engine.alerts import AlertBook
 from engine.budgets import Budget
+from engine.challenge_book import ChallengeBook
 from engine.jars import Jar
 from engine.ledger import Ledger
 from engine.parked import Parked
@@ -33,3 +34,4 @@ class UserState(Struct, kw_only=True):
     alerts: AlertBook = field(default_factory=AlertBook)
     transactions: int = 0
     parked: Parked = field(default_factory=Parked)
+    challenges: ChallengeBook = field(default_factory=ChallengeBook)

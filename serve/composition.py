@@ -81,6 +81,8 @@ def host_config(config: RuntimeConfig) -> HostConfig:
         namespace=config.namespace,
         shards=config.shards,
         behaviour="serve.composition:BEHAVIOUR",
+        outside="serve.outside:of_instance",
+        told=msgspec.json.encode(config),
         limits=limits,
     )
 

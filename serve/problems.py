@@ -115,6 +115,7 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"matching regex '\^\[\^"), "must not hold control characters"),
     (re.compile(r"matching regex '\^\[a-z\]"), "must be a slug: a-z, 0-9, _ and -, beginning with a letter"),
     (re.compile(r"matching regex '\^\[0-9\]\{4\}"), "must be four digits"),
+    (re.compile(r"matching regex '\^\[0-9\]\{6\}"), "must be six digits"),
     (re.compile(r"matching regex '\^https\?"), "must be an http or https address"),
     (
         re.compile(r"matching regex '\^\[A-Za-z0-9\]"),

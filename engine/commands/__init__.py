@@ -6,8 +6,9 @@ of the `currency` beside them; times carry an offset.
 """
 
 from engine.commands.budgets import DeleteBudget, SetBudget
+from engine.commands.challenges import Confirm
 from engine.commands.jars import CreateJar, DeleteJar, DepositToJar, EditJar, JarChanges
-from engine.commands.profile import OpenUser, RoundingPatch, UpdateProfile
+from engine.commands.profile import OpenUser, RaiseCaps, RoundingPatch, UpdateProfile
 from engine.commands.transactions import EditTransaction, RecordTransaction, TransactionChanges, TransactionFields
 from engine.commands.types import (
     AMOUNT_MAX,
@@ -48,6 +49,8 @@ Command = (
     | DepositToJar
     | SetBudget
     | DeleteBudget
+    | Confirm
+    | RaiseCaps
 )
 
 
@@ -59,6 +62,7 @@ __all__ = [
     "Balance",
     "BudgetPeriod",
     "Command",
+    "Confirm",
     "CreateJar",
     "Currency",
     "DeleteBudget",
@@ -79,6 +83,7 @@ __all__ = [
     "PlanPeriod",
     "PositiveAmount",
     "Provenance",
+    "RaiseCaps",
     "RecordTransaction",
     "RefundPolicy",
     "Rounding",

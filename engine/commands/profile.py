@@ -56,3 +56,11 @@ class UpdateProfile(
     monthly_budget: Amount | None | UnsetType = UNSET
     plan: Plan | UnsetType = UNSET
     notifications: dict[Slug, bool] | UnsetType = UNSET
+
+
+class RaiseCaps(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="raise_caps"):
+    """Change settings although a cap of them is above the present one: the action of a challenge."""
+
+    changes: UpdateProfile
+    currency: Currency
+    """The home currency that the person saw when asking."""

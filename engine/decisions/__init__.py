@@ -1,6 +1,8 @@
 """Who decides each command. To add a feature, add its file and a line in `DECIDE`."""
 
-from engine.decisions import budgets, jars, profile, transactions
+from engine.commands import Confirm
+from engine.decisions import budgets, challenges, jars, profile, transactions
 from engine.decisions.handler import Decide
 
 DECIDE: dict[type, Decide] = {**profile.DECIDE, **transactions.DECIDE, **jars.DECIDE, **budgets.DECIDE}
+DECIDE[Confirm] = challenges.confirming(DECIDE)

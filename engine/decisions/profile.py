@@ -4,10 +4,11 @@ from typing import Any
 
 from msgspec import UNSET
 
-from engine import budgets, profile, queries
+from engine import budgets, profile, queries, roundups
 from engine.behaviour import Context, Decision, Facts, Refused
-from engine.commands import DeleteBudget, OpenUser, SetBudget, UpdateProfile
+from engine.commands import DeleteBudget, OpenUser, RaiseCaps, Rounding, SetBudget, UpdateProfile
 from engine.decisions.answers import shown, today_of
+from engine.decisions.challenges import asked
 from engine.decisions.handler import Decide
 from engine.spending import OVERALL
 from engine.state import UserState
@@ -21,6 +22,22 @@ def _open(state: UserState, command: OpenUser, _: Facts, context: Context) -> De
 
 
 def _update_profile(state: UserState, command: UpdateProfile, _: Facts, context: Context) -> Decision:
+    """Decide a change of settings; one that raises a cap changes nothing before its code has come."""
+    decision = _changes(state, command, context)
+    before, after = state.profile, decision.events[0]
+    present = before.rounding if after.currency == before.currency else Rounding()
+    if roundups.raises_caps(present, after.rounding, after.currency):
+        return asked(state, RaiseCaps(changes=command, currency=before.currency), context)
+    return decision
+
+
+def _raise_caps(state: UserState, command: RaiseCaps, _: Facts, context: Context) -> Decision:
+    if command.currency != state.profile.currency:
+        raise Refused("conflict", f"the home currency is {state.profile.currency} now; send the change again")
+    return _changes(state, command.changes, context)
+
+
+def _changes(state: UserState, command: UpdateProfile, context: Context) -> Decision:
     has_limits = bool(state.budgets) or any(j.target_amount or (j.plan and j.plan.amount) for j in state.jars.values())
     events: list[Any] = [
         profile.update(state.profile, command, context, has_postings=not state.ledger.is_empty, has_limits=has_limits)
@@ -36,4 +53,4 @@ def _update_profile(state: UserState, command: UpdateProfile, _: Facts, context:
     return shown(state, events, lambda after: queries.profile(after, today_of(after, context)))
 
 
-DECIDE: dict[type, Decide] = {OpenUser: _open, UpdateProfile: _update_profile}
+DECIDE: dict[type, Decide] = {OpenUser: _open, UpdateProfile: _update_profile, RaiseCaps: _raise_caps}

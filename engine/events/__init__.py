@@ -6,6 +6,7 @@ that moves money carries `postings` that sum to zero per currency (`engine.ledge
 
 from engine.events.alerts import AlertRaised, AlertType, Severity
 from engine.events.budgets import BudgetDeleted, BudgetSet
+from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
 from engine.events.jars import JarCreated, JarDeleted, JarDeposited, JarDescription, JarEdited
 from engine.events.profile import ProfileUpdated, UserOpened
 from engine.events.timers import TimerCancelled, TimerSet
@@ -27,6 +28,9 @@ Event = (
     | AlertRaised
     | TimerSet
     | TimerCancelled
+    | ChallengeIssued
+    | ChallengeTried
+    | ChallengeSpent
 )
 
 
@@ -35,6 +39,9 @@ __all__ = [
     "AlertType",
     "BudgetDeleted",
     "BudgetSet",
+    "ChallengeIssued",
+    "ChallengeSpent",
+    "ChallengeTried",
     "DatedAmount",
     "Event",
     "JarCreated",

@@ -6,10 +6,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine import money, periods
-from engine.commands import Currency, Name, OpenUser, ShortText, UpdateProfile
+from engine.commands import Currency, Name, OpenUser, RaiseCaps, ShortText, UpdateProfile
 from engine.queries import GetProfile
 from engine.views import ProfileView
 from serve import envelopes
+from serve.api import challenges
+from serve.api.challenges import REFUSALS, ChallengeView, Confirmation
 from serve.api.routing import Answer, Call, answered, route
 from serve.auth.accounts import Account
 from serve.auth.errors import EmailTaken, InputRefused, RefreshRefused, WrongCredentials
@@ -124,8 +126,15 @@ async def show_profile(call: Call) -> Answer:
 
 
 async def change_profile(call: Call) -> Answer:
-    """Change settings; they act on later events only."""
-    return await call.tell(call.body)
+    """Change settings; they act on later events only. A higher cap asks for a code first (202)."""
+    answer = await call.tell(call.body)
+    asked = b'"challenge_id"' in answer.body and b'"user_id"' not in answer.body
+    return Answer(answer.body, 202, answer.headers) if asked else answer
+
+
+async def confirm_profile(call: Call) -> Answer:
+    """Carry out the change of settings that waited for its code."""
+    return await challenges.confirm(call, RaiseCaps)
 
 
 async def jwks(call: Call) -> Answer:
@@ -149,5 +158,21 @@ ROUTES = [
     route("POST /logout", log_out, tag="accounts", body=Refresh, status=204, public=True),
     route("GET /jwks.json", jwks, tag="accounts", public=True),
     route("GET /profile", show_profile, tag="profile", answer=ProfileView),
-    route("PATCH /profile", change_profile, tag="profile", body=UpdateProfile, answer=ProfileView),
+    route(
+        "PATCH /profile",
+        change_profile,
+        tag="profile",
+        body=UpdateProfile,
+        answer=ProfileView,
+        also_answer=ChallengeView,
+        also=((202, "A cap would rise: nothing changes before the code"), (429, "Too many codes were asked for")),
+    ),
+    route(
+        "POST /profile/confirm",
+        confirm_profile,
+        tag="profile",
+        body=Confirmation,
+        answer=ProfileView,
+        also=REFUSALS,
+    ),
 ]

@@ -63,7 +63,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
 
 
 def _types(routes: Sequence[Route]) -> list[Any]:
-    wanted = [t for r in routes for t in (r.shown_body or r.body, r.answer) if t is not None]
+    wanted = [t for r in routes for t in (r.shown_body or r.body, r.answer, r.also_answer) if t is not None]
     return list({repr(t): t for t in wanted}.values())
 
 
@@ -118,8 +118,9 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
 def _responses(route: Route, named: dict[str, Any]) -> dict[str, Any]:
     content = {"application/json": {"schema": named[repr(route.answer)]}} if route.answer is not None else None
     responses = {str(route.status): {"description": "Done", **({"content": content} if content else {})}}
+    other = {"application/json": {"schema": named[repr(route.also_answer)]}} if route.also_answer else content
     for status, words in route.also:
-        same = {"content": content} if content and status < 300 else {"content": _problem()}
+        same = {"content": other} if other and status < 300 else {"content": _problem()}
         responses[str(status)] = {"description": words, **same}
     statuses = [] if route.public else [401, 403, 404]
     for status in [*statuses, *([400, 413, 422] if route.body is not None else [422]), 503]:

@@ -127,6 +127,8 @@ class Route(Struct, frozen=True, kw_only=True):
     body_bytes_max: int = BODY_BYTES_MAX
     also: tuple[tuple[int, str], ...] = ()
     """Further answers worth naming in the document: (status, description)."""
+    also_answer: Any = None
+    """What a further answer below 300 holds, if not the same."""
 
 
 def route(line: str, handler: Callable[[Call], Awaitable[Answer]], **options: Any) -> Route:

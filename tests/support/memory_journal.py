@@ -16,6 +16,7 @@ from actors.journal import (
     StoredTurn,
     TurnWrite,
 )
+from engine.behaviour import OutboxRow
 
 
 class MemoryStore:
@@ -29,6 +30,7 @@ class MemoryStore:
         self.transactions: dict[tuple[str, str], bytes] = {}
         self.identities: dict[tuple[str, str, str, str], bytes] = {}
         self.snapshots: dict[str, Snapshot] = {}
+        self.outbox: list[OutboxRow] = []
 
 
 class MemoryJournal:
@@ -99,6 +101,7 @@ class MemoryJournal:
 
     def _keep(self, turn: TurnWrite) -> None:
         row = turn.row
+        self.store.outbox += turn.rows.outbox
         self.store.rows.setdefault(row.entity_id, []).append(row)
         self.store.commands[row.entity_id, row.command_id] = row
         for transaction in turn.rows.transactions:

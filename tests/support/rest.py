@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import msgspec
 from litestar import Litestar
 
 from actors import wire
 from actors.client import Client
 from actors.read_model import ReadModel
 from actors.shard import EntityShard
+from engine.hosting import UserBehaviour
 from serve.api.app import build_app
 from serve.auth.accounts import Accounts
 from serve.auth.keys import KeyRing, load_or_create
 from serve.auth.principal import Role
 from serve.auth.tokens import Issuer, Verifier
-from serve.composition import BEHAVIOUR
+from serve.composition import predict
+from serve.outside import Secrets
 from serve.services import Services
 from tests.support.memory_journal import MemoryJournal
 from tests.support.shards import FakeClock, running_shard
@@ -45,15 +48,20 @@ class LocalTransport:
 
 
 class Rest:
-    """A client of the application, and tokens for it."""
+    """A client of the application, and tokens for it; `journal` is what its turns wrote, `clock` moves when told."""
 
-    def __init__(self, http: httpx.AsyncClient, keys: KeyRing) -> None:
-        self.http = http
+    def __init__(self, http: httpx.AsyncClient, keys: KeyRing, journal: MemoryJournal, clock: FakeClock) -> None:
+        self.http, self.journal, self.clock = http, journal, clock
         self._issuer = Issuer(keys)
 
     def bearer(self, user: str = "asha", role: Role = "user") -> dict[str, str]:
         """Return the header of a user, service or admin."""
         return {"Authorization": f"Bearer {self._issuer.issue(user, now=NOW, lifetime_s=900, role=role)}"}
+
+    def code(self, challenge_id: str) -> str:
+        """Return the code that was sent for a challenge."""
+        messages = [msgspec.msgpack.decode(row.body) for row in self.journal.store.outbox if row.channel == "notify"]
+        return next(str(m["code"]) for m in messages if m.get("challenge_id") == challenge_id)
 
 
 @asynccontextmanager
@@ -62,9 +70,10 @@ async def serving(folder: Path) -> AsyncIterator[Rest]:
     keys = load_or_create(folder / "keys")
     clock = FakeClock()
     clock.at = NOW
-    async with running_shard(MemoryJournal(), behaviour=BEHAVIOUR, clock=clock) as shard:
+    journal, behaviour = MemoryJournal(), UserBehaviour(predict, Secrets(keys))
+    async with running_shard(journal, behaviour=behaviour, clock=clock) as shard:
         services = Services(
-            runtime=Client(LocalTransport(shard), 1, BEHAVIOUR, cast("Any", None)),
+            runtime=Client(LocalTransport(shard), 1, behaviour, cast("Any", None)),
             read_model=cast("ReadModel", None),
             accounts=cast("Accounts", None),
             verifier=Verifier(keys),
@@ -81,7 +90,7 @@ async def serving(folder: Path) -> AsyncIterator[Rest]:
         app = build_app(services_of, [])
         through = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
         async with _alive(app), httpx.AsyncClient(transport=through, base_url="http://boond") as http:
-            yield Rest(http, keys)
+            yield Rest(http, keys, journal, clock)
 
 
 @asynccontextmanager

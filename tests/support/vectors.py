@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from engine import money
 from engine.behaviour import Refused
 from engine.commands import Command, RecordTransaction
-from tests.support.person import Person
+from tests.support.person import BEHAVIOUR, Person
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 
@@ -34,6 +34,7 @@ class Refusal(Struct, frozen=True, forbid_unknown_fields=True):
 
     code: str
     fields: list[str] = []
+    extra: dict[str, Any] = {}
 
 
 class Then(Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +89,10 @@ def check(vector: Vector, file: VectorFile) -> None:
     except Refused as refused:
         _check_refusal(refused, then)
         return
+    declined = BEHAVIOUR.declined(turn)
+    if declined is not None:
+        _check_refusal(declined, then)
+        return
     assert then.refused is None, f"was carried out, but must be refused: {then.refused}"
     if then.events is not None:
         _match(_names(then.events, person), [_whole(event) for event in turn.events], "events")
@@ -101,6 +106,7 @@ def check(vector: Vector, file: VectorFile) -> None:
 def _check_refusal(refused: Refused, then: Then) -> None:
     assert then.refused is not None, f"was refused: {refused.detail}"
     assert (refused.code, sorted(e.field for e in refused.errors)) == (then.refused.code, sorted(then.refused.fields))
+    _match(then.refused.extra, refused.extra, "refused.extra")
 
 
 def _check_balances(then: Then, person: Person) -> None:
@@ -116,7 +122,12 @@ def _command(step: Step, file: VectorFile, person: Person, number: int) -> Comma
     if fields["type"] == "record_transaction":
         fields = {"external_id": f"E{number}", **file.transaction, **fields}
         return msgspec.convert(fields, RecordTransaction)
-    return msgspec.convert(_names(fields, person), Command)  # type: ignore[no-any-return]
+    fields = _names(fields, person)
+    if fields["type"] == "confirm":
+        code = fields.pop("code")
+        code = person.outside.codes[-1] if code == "right" else code
+        fields["proof"] = person.outside.digest(fields["challenge_id"], code)
+    return msgspec.convert(fields, Command)  # type: ignore[no-any-return]
 
 
 def _names(value: Any, person: Person) -> Any:
@@ -128,7 +139,8 @@ def _names(value: Any, person: Person) -> Any:
     if isinstance(value, str) and value.startswith("$"):
         ids = {jar.name: jar.jar_id for jar in person.state.jars.values()}
         ids |= {t.external_id: t.transaction_id for t in person.transactions.values()}
-        return ids[value[1:]]
+        challenges = list(person.state.challenges.known)
+        return challenges[-1] if value == "$challenge" else ids[value[1:]]
     return value
 
 
@@ -136,7 +148,8 @@ def _whole(value: Any) -> Any:
     """Return an event as plain data with its defaults, which the journal's encoding leaves out."""
     if isinstance(value, Struct):
         tag = value.__struct_config__.tag
-        fields = {name: _whole(getattr(value, name)) for name in value.__struct_fields__}
+        given = ((name, getattr(value, name)) for name in value.__struct_fields__)
+        fields = {name: _whole(inner) for name, inner in given if inner is not UNSET}
         return {"event": tag, **fields} if tag else fields
     if isinstance(value, (list, tuple)):
         return [_whole(inner) for inner in value]
