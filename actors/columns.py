@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.arrays import BigInts, Bytes, Texts, Times
-from actors.journal import JournalRow, TurnWrite
+from actors.journal import DueTimer, JournalRow, TurnWrite
+from actors.slots import slot_of
 from engine.behaviour import AlertRow, OutboxRow, TimerRow, TransactionRow
 
 
@@ -87,11 +88,54 @@ def _outbox(pairs: Sequence[tuple[JournalRow, OutboxRow]]) -> dict[str, Any]:
     }
 
 
+class _Timers:
+    """What a batch does to timers, one thing a key: set, deleted, or deleted as far as it is still due when it was."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], tuple[JournalRow, TimerRow | DueTimer]] = {}
+
+    def fire(self, row: JournalRow, fired: DueTimer) -> None:
+        key = row.entity_id, fired.timer_id
+        set_before = self._last.get(key)
+        if set_before is None:
+            self._last[key] = (row, fired)
+        elif type(set_before[1]) is TimerRow and set_before[1].body is not None and set_before[1].due == fired.due:
+            self._last[key] = (row, TimerRow(fired.timer_id, fired.due, None))
+
+    def keep(self, row: JournalRow, timer: TimerRow) -> None:
+        self._last[row.entity_id, timer.timer_id] = (row, timer)
+
+    def legs(self) -> dict[str, dict[str, Any]]:
+        """Return the columns of each leg there is something for."""
+        changed = [(row, timer) for row, timer in self._last.values() if isinstance(timer, TimerRow)]
+        fired = [timer for _, timer in self._last.values() if isinstance(timer, DueTimer)]
+        kept = [pair for pair in changed if pair[1].body is not None]
+        gone = [pair for pair in changed if pair[1].body is None]
+        legs: dict[str, dict[str, Any]] = {}
+        if kept:
+            legs["timers"] = _timers(kept)
+        if gone:
+            legs["timers_gone"] = _timers_gone(gone)
+        if fired:
+            legs["timers_fired"] = fired_columns(fired)
+        return legs
+
+
+def fired_columns(timers: Sequence[DueTimer]) -> dict[str, Any]:
+    """Return the columns that delete timers without a turn."""
+    return {
+        "tf_slots": BigInts([slot_of(timer.entity_id) for timer in timers]),
+        "tf_entities": Texts([timer.entity_id for timer in timers]),
+        "tf_ids": Texts([timer.timer_id for timer in timers]),
+        "tf_dues": Times([timer.due for timer in timers]),
+    }
+
+
 def columns(turns: Sequence[TurnWrite]) -> tuple[tuple[str, ...], dict[str, Any]]:
     """Return the legs a batch needs beside the journal's, and the columns of all of them."""
     transactions: dict[tuple[str, str], tuple[JournalRow, TransactionRow]] = {}
     alerts: dict[tuple[str, str], tuple[JournalRow, AlertRow]] = {}
-    timers: dict[tuple[str, str], tuple[JournalRow, TimerRow]] = {}
+    timers = _Timers()
     outbox: list[tuple[JournalRow, OutboxRow]] = []
     for turn in turns:
         row, rows = turn.row, turn.rows
@@ -99,20 +143,17 @@ def columns(turns: Sequence[TurnWrite]) -> tuple[tuple[str, ...], dict[str, Any]
             transactions[row.entity_id, tx.transaction_id] = (row, tx)
         for alert in rows.alerts:
             alerts[row.entity_id, alert.alert_id] = (row, alert)
+        if turn.fired is not None:
+            timers.fire(row, turn.fired)
         for timer in rows.timers:
-            timers[row.entity_id, timer.timer_id] = (row, timer)
+            timers.keep(row, timer)
         outbox.extend((row, message) for message in rows.outbox)
-    set_timers = [pair for pair in timers.values() if pair[1].body is not None]
-    gone = [pair for pair in timers.values() if pair[1].body is None]
     legs: dict[str, dict[str, Any]] = {}
     if transactions:
         legs["transactions"] = _transactions(list(transactions.values()))
     if alerts:
         legs["alerts"] = _alerts(list(alerts.values()))
-    if set_timers:
-        legs["timers"] = _timers(set_timers)
-    if gone:
-        legs["timers_gone"] = _timers_gone(gone)
+    legs |= timers.legs()
     if outbox:
         legs["outbox"] = _outbox(outbox)
     joined = _journal(turns)

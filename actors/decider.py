@@ -12,7 +12,7 @@ from msgspec import DecodeError, msgpack
 from actors import codec
 from actors.committer import Committer
 from actors.entity import Activation, Lifecycle
-from actors.journal import KnownCommand, Reading
+from actors.journal import DueTimer, KnownCommand, Reading
 from actors.messages import Envelope, Meta, Outcome, Problem
 from actors.residents import Residents
 from actors.turns import Batch, Item, Twin, poisoned, unavailable
@@ -74,6 +74,10 @@ class Decider:
         except Refused as refused:
             item.resolve(refusal(refused))
         except DecodeError as error:
+            if item.fires is not None:
+                _log.exception("cannot read the command of timer %s of %s", item.fires.timer_id, envelope.entity_id)
+                item.resolve(poisoned("this release cannot read the timer's command"))
+                return False
             item.resolve(Outcome("refused", problem=Problem("invalid", str(error))))
         except Exception:
             _log.exception("cannot read an envelope for %s", envelope.entity_id)
@@ -121,8 +125,13 @@ class Decider:
             self._turn(activation, opening, OPENING_ID, digest, envelope.meta, _NO_FACTS)
         activation.opened = True
 
+    def _time(self, activation: Activation) -> datetime:
+        """Return the time as an entity sees it: never before its last turn."""
+        now = self._now()
+        return now if now > activation.at else activation.at
+
     def _query(self, item: Item, activation: Activation) -> Outcome:
-        answer = self._behaviour.query(activation.state, item.command, self._now(), activation.seq)
+        answer = self._behaviour.query(activation.state, item.command, self._time(activation), activation.seq)
         return Outcome("read", activation.seq, answer)
 
     def _command(self, item: Item, activation: Activation, reading: Reading, command_id: str) -> Outcome:
@@ -134,7 +143,8 @@ class Decider:
             return self._outcome("replayed", twin.turn, self._behaviour.answer(twin.turn, duplicate=True))
         looks_back = item.needs or item.identities
         facts = self._facts(activation.entity_id, item, reading) if looks_back else _NO_FACTS
-        turn, answer = self._turn(activation, item.command, command_id, item.input_hash, item.envelope.meta, facts)
+        meta = item.envelope.meta
+        turn, answer = self._turn(activation, item.command, command_id, item.input_hash, meta, facts, item.fires)
         return self._outcome("done", turn, answer)
 
     def _outcome(self, status: Literal["done", "replayed"], turn: Turn, answer: bytes) -> Outcome:
@@ -169,12 +179,19 @@ class Decider:
         return found
 
     def _turn(
-        self, activation: Activation, command: Any, command_id: str, input_hash: bytes, meta: Meta, facts: Facts
+        self,
+        activation: Activation,
+        command: Any,
+        command_id: str,
+        input_hash: bytes,
+        meta: Meta,
+        facts: Facts,
+        fires: DueTimer | None = None,
     ) -> tuple[Turn, bytes]:
         """Decide, apply, and append to the forming batch. Raises `Refused`."""
-        at = self._now()
+        at = self._time(activation)
         turn, body = activation.decide(command, facts, at, self._new_id)
-        decided = activation.prepare(turn, body, command_id, input_hash, self._encode_meta(meta))
+        decided = activation.prepare(turn, body, command_id, input_hash, self._encode_meta(meta), fires)
         activation.apply(decided)
         batch = self._committer.forming
         batch.writes.append(decided.write)
@@ -194,6 +211,6 @@ class Decider:
         """Take a snapshot that is kept once the batch is committed; one that fails only costs a longer replay."""
         activation.snapshot_seq = activation.seq
         try:
-            batch.snapshots.append(activation.snapshot(activation.used_at))
+            batch.snapshots.append(activation.snapshot())
         except Exception:
             _log.exception("cannot take a snapshot of %s", activation.entity_id)

@@ -1,14 +1,14 @@
 """One activation of a virtual actor: its state, its place in the journal, and the turn."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from actors import chain, codec
-from actors.journal import JournalRow, Snapshot, StoredTurn, TurnWrite
+from actors.journal import DueTimer, JournalRow, Snapshot, StoredTurn, TurnWrite
 from actors.slots import slot_of
 from engine.behaviour import Behaviour, Context, Facts, Turn
 
@@ -29,6 +29,9 @@ _NEXT = {
     Lifecycle.PASSIVATING: {Lifecycle.GONE},
     Lifecycle.GONE: set(),
 }
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class WrongLifecycle(Exception):
@@ -53,6 +56,7 @@ class Activation:
     """A virtual actor in memory. Only its shard touches it, one turn at a time."""
 
     __slots__ = (
+        "at",
         "behaviour",
         "chain",
         "committed",
@@ -81,6 +85,8 @@ class Activation:
         self.pending: Gate | None = None
         """The batch of the last uncommitted turn; None when all is committed."""
         self.used_at = used_at
+        self.at = _LONG_AGO
+        """When the last turn was decided: the time of an entity never goes back, whatever the clock does."""
 
     def enter(self, lifecycle: Lifecycle) -> None:
         """Go on to the next place in life. Raises `WrongLifecycle`."""
@@ -103,10 +109,13 @@ class Activation:
             self.state = behaviour.decode_state(codec.unpack(snapshot.body).tobytes())
             self.seq, self.chain = snapshot.seq, snapshot.chain
             self.snapshot_seq = snapshot.seq
+            self.at = snapshot.at
         self.chain = chain.verify(self.entity_id, tail, chain=self.chain, seq=self.seq)
         for stored in tail:
             for event in behaviour.decode_turn(codec.unpack(stored.body))[0]:
                 behaviour.evolve(self.state, event)
+        if tail:
+            self.at = tail[-1].at
         self.seq += len(tail)
         self.committed = self.seq
         self.enter(Lifecycle.ACTIVE)
@@ -125,12 +134,20 @@ class Activation:
         turn = Turn(self.entity_id, self.seq + 1, at, decision.events, decision.result, decision.outbox)
         return turn, codec.pack(behaviour.encode_turn(decision.events, decision.result))
 
-    def prepare(self, turn: Turn, body: bytes, command_id: str, input_hash: bytes, meta: bytes) -> Decided:
+    def prepare(
+        self,
+        turn: Turn,
+        body: bytes,
+        command_id: str,
+        input_hash: bytes,
+        meta: bytes,
+        fired: DueTimer | None = None,
+    ) -> Decided:
         """Return all that a decided turn writes and answers. Changes nothing."""
         behaviour = self.behaviour
         digest = chain.link(self.chain, turn.seq, command_id, body)
         row = JournalRow(self.slot, self.entity_id, turn.seq, command_id, input_hash, turn.at, body, digest, meta)
-        return Decided(turn, TurnWrite(row, behaviour.rows(turn)), behaviour.answer(turn))
+        return Decided(turn, TurnWrite(row, behaviour.rows(turn), fired), behaviour.answer(turn))
 
     def apply(self, decided: Decided) -> None:
         """Evolve the state by a turn. When the behaviour raises, the state is damaged and must not be used again."""
@@ -143,10 +160,11 @@ class Activation:
             self.enter(Lifecycle.PASSIVATING)
             raise
         self.seq = decided.turn.seq
+        self.at = decided.turn.at
         self.chain = decided.write.row.chain
 
-    def snapshot(self, at: datetime) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """Return a snapshot of the state as it is now; to be kept only when `seq` is committed."""
         behaviour = self.behaviour
         body = codec.pack(behaviour.encode_state(self.state))
-        return Snapshot(self.slot, self.entity_id, self.seq, self.chain, behaviour.schema, at, body)
+        return Snapshot(self.slot, self.entity_id, self.seq, self.chain, behaviour.schema, self.at, body)

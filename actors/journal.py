@@ -50,11 +50,23 @@ class JournalRow(Struct, frozen=True, gc=False):
     meta: bytes
 
 
+class DueTimer(Struct, frozen=True, gc=False):
+    """A durable timer whose time has come. `tries` counts how often its command broke."""
+
+    entity_id: str
+    timer_id: str
+    due: datetime
+    tries: int
+    body: bytes
+
+
 class TurnWrite(Struct, frozen=True):
     """A turn with what it writes beside its row."""
 
     row: JournalRow
     rows: Rows
+    fired: DueTimer | None = None
+    """The timer whose command this turn carried out: deleted with it, unless it was set for another time meanwhile."""
 
 
 class StoredTurn(Struct, frozen=True, gc=False):
@@ -138,6 +150,17 @@ class Journal(Protocol):
 
     async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         """Keep snapshots, at most one an entity; an older one never replaces a newer one of the same schema."""
+
+    async def due_timers(
+        self, shard: int, shards: int, until: datetime, limit: int
+    ) -> tuple[list[DueTimer], datetime | None]:
+        """Return at most `limit` due timers of a shard's slots, earliest first, and when the next one wakes."""
+
+    async def drop_timers(self, shard: int, term: int, timers: Sequence[DueTimer]) -> None:
+        """Delete timers, each only as it was set for that time. A stale term deletes nothing."""
+
+    async def park_timer(self, shard: int, term: int, timer: DueTimer, until: datetime) -> None:
+        """Let a timer sleep until then and count a try. A stale term parks nothing."""
 
     async def close(self) -> None:
         """Let go of the connections."""

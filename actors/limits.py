@@ -33,3 +33,10 @@ class Limits(Struct, frozen=True):
     """Turns a user that the feed back-fills; a client further behind reads history."""
     back_fill_users_max: int = 500
     gateway_forgotten_s: float = 60.0
+    timers_at_once_max: int = 200
+    """Due timers carried out together; the next are read when all of them are answered."""
+    timers_poll_s: float = 5.0
+    """How long the shard goes without looking for due timers; it wakes earlier for one it knows of."""
+    timer_park_s_min: float = 1.0
+    timer_park_s_max: float = 6 * 3600.0
+    """A timer whose command breaks its turn is tried again after a pause that doubles between these."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -11,11 +12,12 @@ from psycopg.errors import LockNotAvailable, UniqueViolation
 
 from actors import sql
 from actors.arrays import BigInts, Bytes, Texts, Times
-from actors.columns import columns
+from actors.columns import columns, fired_columns
 from actors.connections import connect
 from actors.journal import (
     Conflict,
     DataRejected,
+    DueTimer,
     Fenced,
     JournalDown,
     JournalError,
@@ -26,7 +28,7 @@ from actors.journal import (
     StoredTurn,
     TurnWrite,
 )
-from actors.slots import slot_of
+from actors.slots import slot_of, slots_of
 
 STATEMENT_TIMEOUT_S = 30.0
 _END_WAIT_MS = 5_000
@@ -200,6 +202,31 @@ class PostgresJournal:
         }
         async with self._background.statement() as connection:
             await connection.execute(sql.SAVE_SNAPSHOTS, parameters)
+
+    async def due_timers(
+        self, shard: int, shards: int, until: datetime, limit: int
+    ) -> tuple[list[DueTimer], datetime | None]:
+        """See `Journal.due_timers`."""
+        first, last = slots_of(shard, shards)
+        asked = {"first": first, "last": last, "until": until, "limit": limit}
+        rows = sorted(await self._background.rows(sql.DUE_TIMERS, asked), key=lambda row: row[0])
+        due = [DueTimer(entity_id, *rest) for _, entity_id, *rest in rows if entity_id is not None]
+        return due, next((wakes for wakes, entity_id, *_ in rows if entity_id is None), None)
+
+    async def drop_timers(self, shard: int, term: int, timers: Sequence[DueTimer]) -> None:
+        """See `Journal.drop_timers`."""
+        await self._background.rows(sql.DROP_TIMERS, {"shard": shard, "term": term, **fired_columns(timers)})
+
+    async def park_timer(self, shard: int, term: int, timer: DueTimer, until: datetime) -> None:
+        """See `Journal.park_timer`."""
+        named = {
+            "slot": slot_of(timer.entity_id),
+            "entity_id": timer.entity_id,
+            "timer_id": timer.timer_id,
+            "due": timer.due,
+        }
+        async with self._background.statement() as connection:
+            await connection.execute(sql.PARK_TIMER, {"shard": shard, "term": term, "wakes": until, **named})
 
     async def close(self) -> None:
         """See `Journal.close`."""

@@ -119,7 +119,9 @@ timers = sa.Table(
     sa.Column("timer_id", _BYTEWISE, primary_key=True),
     sa.Column("due", _TIME, nullable=False),
     sa.Column("body", BYTEA, nullable=False),
-    sa.Index("timers_due", "due"),
+    sa.Column("wakes", _TIME, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Index("timers_wake", "wakes"),
 )
 
 outbox = sa.Table(

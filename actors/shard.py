@@ -19,11 +19,12 @@ from actors.committer import Committer
 from actors.decider import Decider, StaleMemory
 from actors.entity import Activation
 from actors.feed import Feed, turn_frame
-from actors.journal import DataRejected, Fenced, Journal, JournalDown, JournalError, Reading
+from actors.journal import DataRejected, DueTimer, Fenced, Journal, JournalDown, JournalError, Reading
 from actors.limits import Limits
 from actors.messages import Envelope, Outcome, Pull, Pulled
 from actors.residents import Residents
 from actors.snapshot_writer import SnapshotWriter
+from actors.timers import Timers, envelope_of
 from actors.turns import Batch, Call, Item, poisoned, unavailable
 from engine.behaviour import Behaviour
 
@@ -44,6 +45,9 @@ class Stats(Struct, frozen=True):
     turns: int
     commits: int
     applied_age_s: float
+    timers_fired: int
+    timers_refused: int
+    timers_parked: int
 
 
 class EntityShard:
@@ -88,6 +92,7 @@ class EntityShard:
             behaviour, journal, self._residents, self._committer, now, self._limits.recoveries_max
         )
         self._decider = Decider(behaviour, self._residents, self._committer, now, new_id, self._limits.snapshot_every)
+        self.timers = Timers(journal, self._fire, now, shard, shards, self._limits)
         self._feed = Feed(owner, journal, self._committed_head, behaviour, now, self._limits)
 
     async def start(self) -> None:
@@ -101,6 +106,7 @@ class EntityShard:
             self._work(),
             self._committer.run(self._shard, self._term),
             self._snapshots.run(),
+            self.timers.run(self._term),
             self._sweep_forever(),
         ]
         self._tasks = [create_task(part) for part in work]
@@ -132,7 +138,16 @@ class EntityShard:
     async def submit(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
         """Carry out envelopes, those of one entity in the order given; outcomes in order."""
         call = Call(len(envelopes), get_running_loop())
-        items = [Item(call, index, envelope) for index, envelope in enumerate(envelopes)]
+        return await self._carry_out(call, [Item(call, index, envelope) for index, envelope in enumerate(envelopes)])
+
+    async def _fire(self, timers: Sequence[DueTimer]) -> list[Outcome]:
+        """Carry out the commands of due timers, each in a turn that deletes its timer."""
+        call = Call(len(timers), get_running_loop())
+        return await self._carry_out(
+            call, [Item(call, index, envelope_of(timer), timer) for index, timer in enumerate(timers)]
+        )
+
+    async def _carry_out(self, call: Call, items: list[Item]) -> list[Outcome]:
         size = sum(item.size for item in items)
         reason = self._overload(len(items), size)
         if reason:
@@ -167,6 +182,9 @@ class EntityShard:
             turns=self._committer.turns,
             commits=self._committer.commits,
             applied_age_s=(self._now() - self._decider.applied_at).total_seconds(),
+            timers_fired=self.timers.fired,
+            timers_refused=self.timers.refused,
+            timers_parked=self.timers.parked,
         )
 
     def sweep(self) -> int:
@@ -187,7 +205,7 @@ class EntityShard:
         """Keep a snapshot of an entity all of whose turns are committed."""
         if activation.pending is None and activation.seq > activation.snapshot_seq:
             try:
-                self._snapshots.keep(activation.snapshot(self._now()))
+                self._snapshots.keep(activation.snapshot())
                 activation.snapshot_seq = activation.seq
             except Exception:
                 _log.exception("cannot take a snapshot of %s", activation.entity_id)
@@ -330,6 +348,9 @@ class EntityShard:
             if self._feed.listens(turn.entity_id):
                 frames.append(turn_frame(self._behaviour, turn))
         batch.reply()
+        for write in batch.writes:
+            if write.rows.timers:
+                self.timers.expect(write.rows.timers)
         if frames:
             self._feed.publish(frames)
         for snapshot in batch.snapshots:

@@ -19,6 +19,11 @@ def shard_of_slot(slot: int, shards: int) -> int:
     return slot * shards // SLOTS
 
 
+def slots_of(shard: int, shards: int) -> tuple[int, int]:
+    """Return the first and the last slot of a shard when there are `shards` of them: `shard_of_slot` the other way."""
+    return -(-shard * SLOTS // shards), -(-(shard + 1) * SLOTS // shards) - 1
+
+
 def shard_of(entity_id: str, shards: int) -> int:
     """Return the shard of an entity when there are `shards` of them."""
     return shard_of_slot(slot_of(entity_id), shards)

@@ -46,11 +46,13 @@ alerts_leg AS (
 
 _TIMERS = """
 timers_leg AS (
-    INSERT INTO timers (slot, entity_id, timer_id, due, body)
-    SELECT * FROM unnest(%(ti_slots)b::bigint[], %(ti_entities)b::text[], %(ti_ids)b::text[],
-        %(ti_dues)b::timestamptz[], %(ti_bodies)b::bytea[])
+    INSERT INTO timers (slot, entity_id, timer_id, due, body, wakes, tries)
+    SELECT slot, entity_id, timer_id, due, body, due, 0 FROM unnest(%(ti_slots)b::bigint[], %(ti_entities)b::text[],
+        %(ti_ids)b::text[], %(ti_dues)b::timestamptz[], %(ti_bodies)b::bytea[])
+        AS n (slot, entity_id, timer_id, due, body)
     WHERE EXISTS (SELECT 1 FROM own)
-    ON CONFLICT (slot, entity_id, timer_id) DO UPDATE SET due = EXCLUDED.due, body = EXCLUDED.body
+    ON CONFLICT (slot, entity_id, timer_id) DO UPDATE SET
+        due = EXCLUDED.due, body = EXCLUDED.body, wakes = EXCLUDED.wakes, tries = 0
 )"""
 
 _TIMERS_GONE = """
@@ -59,6 +61,15 @@ timers_gone_leg AS (
         AS gone (slot, entity_id, timer_id)
     WHERE timers.slot = gone.slot AND timers.entity_id = gone.entity_id AND timers.timer_id = gone.timer_id
         AND EXISTS (SELECT 1 FROM own)
+)"""
+
+_TIMERS_FIRED = """
+timers_fired_leg AS (
+    DELETE FROM timers
+    USING unnest(%(tf_slots)b::bigint[], %(tf_entities)b::text[], %(tf_ids)b::text[], %(tf_dues)b::timestamptz[])
+        AS fired (slot, entity_id, timer_id, due)
+    WHERE timers.slot = fired.slot AND timers.entity_id = fired.entity_id AND timers.timer_id = fired.timer_id
+        AND timers.due = fired.due AND EXISTS (SELECT 1 FROM own)
 )"""
 
 _OUTBOX = """
@@ -74,6 +85,7 @@ _LEGS = {
     "alerts": _ALERTS,
     "timers": _TIMERS,
     "timers_gone": _TIMERS_GONE,
+    "timers_fired": _TIMERS_FIRED,
     "outbox": _OUTBOX,
 }
 
@@ -149,6 +161,24 @@ SELECT q.entity_id, j.seq
 FROM unnest(%(slots)b::bigint[], %(entities)b::text[]) AS q (slot, entity_id)
 CROSS JOIN LATERAL (SELECT seq FROM journal WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
     ORDER BY seq DESC LIMIT 1) AS j"""
+
+DUE_TIMERS = """
+(SELECT wakes, entity_id, timer_id, due, tries, body FROM timers
+WHERE wakes <= %(until)b AND slot + 0 BETWEEN %(first)b AND %(last)b
+ORDER BY wakes, due, entity_id, timer_id LIMIT %(limit)b)
+UNION ALL
+(SELECT wakes, NULL, NULL, NULL, NULL, NULL FROM timers
+WHERE wakes > %(until)b AND slot + 0 BETWEEN %(first)b AND %(last)b ORDER BY wakes LIMIT 1)"""
+"""What is due, and, with nothing but its time, what wakes next. `slot + 0` keeps the planner on the index by time: by
+slot it would read every timer of the shard."""
+
+DROP_TIMERS = f"""WITH {_OWN}, {_TIMERS_FIRED.strip()} SELECT 1"""
+
+PARK_TIMER = f"""
+WITH {_OWN}
+UPDATE timers SET wakes = %(wakes)b, tries = tries + 1
+WHERE slot = %(slot)b AND entity_id = %(entity_id)b AND timer_id = %(timer_id)b AND due = %(due)b
+    AND EXISTS (SELECT 1 FROM own)"""
 
 SAVE_SNAPSHOTS = """
 INSERT INTO snapshots AS old (slot, entity_id, seq, chain, schema, at, body)

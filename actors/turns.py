@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from actors.entity import Activation
-from actors.journal import Snapshot, TurnWrite
+from actors.journal import DueTimer, Snapshot, TurnWrite
 from actors.messages import Envelope, Outcome, Problem
 from engine.behaviour import Turn
 
@@ -49,9 +49,22 @@ class Call:
 class Item:
     """One envelope on its way through the shard."""
 
-    __slots__ = ("answered", "call", "command", "envelope", "identities", "index", "input_hash", "needs", "size")
+    __slots__ = (
+        "answered",
+        "call",
+        "command",
+        "envelope",
+        "fires",
+        "identities",
+        "index",
+        "input_hash",
+        "needs",
+        "size",
+    )
 
-    def __init__(self, call: Call, index: int, envelope: Envelope) -> None:
+    def __init__(self, call: Call, index: int, envelope: Envelope, fires: DueTimer | None = None) -> None:
+        self.fires = fires
+        """The timer whose command this is."""
         self.call = call
         self.index = index
         self.envelope = envelope

@@ -1,6 +1,6 @@
 """What every journal must do: held against the in-memory double and real Postgres alike."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from msgspec import structs
@@ -15,35 +15,10 @@ from actors.journal import (
     Question,
     Snapshot,
 )
-from actors.postgres import PostgresJournal
 from actors.slots import slot_of
 from engine.behaviour import AlertRow, OutboxRow, Rows, TimerRow
-from tests.support.memory_journal import MemoryJournal, MemoryStore
+from tests.contract.conftest import OpenJournal
 from tests.support.rows import AT, transaction, turn
-
-OpenJournal = Callable[[], Journal]
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def open_journal(request: pytest.FixtureRequest) -> AsyncIterator[OpenJournal]:
-    """A way to open journals on one store, as several incarnations do."""
-    opened: list[Journal] = []
-    store = MemoryStore()
-    url = request.getfixturevalue("database_url") if request.param == "postgres" else ""
-
-    def open_one() -> Journal:
-        journal: Journal = PostgresJournal(url) if url else MemoryJournal(store)
-        opened.append(journal)
-        return journal
-
-    yield open_one
-    for journal in opened:
-        await journal.close()
-
-
-@pytest.fixture
-async def journal(open_journal: OpenJournal) -> Journal:
-    return open_journal()
 
 
 def snapshot(entity_id: str, seq: int, schema: str = "s1", body: bytes = b"state") -> Snapshot:

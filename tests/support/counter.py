@@ -49,8 +49,19 @@ class TakeBackNamed(Struct, frozen=True, tag="take_back_named"):
 
 
 class Remind(Struct, frozen=True, tag="remind"):
+    """Sets a timer that rings in `seconds`; `how` is what ringing does."""
+
     timer_id: str
     cancel: bool = False
+    seconds: int = 86_400
+    how: str = ""
+
+
+class Ring(Struct, frozen=True, tag="ring"):
+    """What a timer brings. `how`: "" pays 1, "nothing" is an empty turn, "again" sets it again, "refuse", "boom"."""
+
+    timer_id: str
+    how: str = ""
 
 
 class Guess(Struct, frozen=True, tag="guess"):
@@ -79,6 +90,12 @@ class Reminded(Struct, frozen=True, tag="reminded"):
     timer_id: str
     due: datetime
     cancel: bool
+    how: str = ""
+
+
+class Rang(Struct, frozen=True, tag="rang"):
+    timer_id: str
+    at: datetime
 
 
 class Balance(Struct, frozen=True, tag="balance"):
@@ -98,11 +115,11 @@ class Sealed(Struct, frozen=True):
     taken_back: bool = False
 
 
-_COMMAND = msgpack.Decoder(Open | Pay | TakeBack | TakeBackNamed | Remind | Guess)
+_COMMAND = msgpack.Decoder(Open | Pay | TakeBack | TakeBackNamed | Remind | Ring | Guess)
 DECLINED = -1
 """The result of a turn whose command is refused."""
 _QUERY = msgpack.Decoder(Balance)
-_EVENTS = msgpack.Decoder(tuple[list[Opened | Paid | TakenBack | Reminded], int])
+_EVENTS = msgpack.Decoder(tuple[list[Opened | Paid | TakenBack | Reminded | Rang], int])
 _STATE = msgpack.Decoder(State)
 _SEALED = msgpack.Decoder(Sealed)
 
@@ -155,8 +172,11 @@ class Counter:
                 return _taken_back(state, facts.by_identity.get(("user", source, external_id)), context)
             case Guess():
                 return Decision([Paid(context.new_id(), 1, "", context.at, "other")], DECLINED)
-            case Remind(timer_id, cancel):
-                return Decision([Reminded(timer_id, context.at + timedelta(days=1), cancel)], state.balance)
+            case Remind(timer_id, cancel, seconds, how):
+                due = context.at + timedelta(seconds=seconds)
+                return Decision([Reminded(timer_id, due, cancel, how)], state.balance)
+            case Ring():
+                return _rung(state, command, context)
         raise AssertionError(command)
 
     def evolve(self, state: State, event: Any) -> None:
@@ -170,6 +190,8 @@ class Counter:
                     raise ZeroDivisionError("a bug in evolve")
             case TakenBack():
                 state.balance -= event.amount
+            case Rang():
+                state.balance += 1
 
     def query(self, state: State, query: Any, at: datetime, seq: int) -> bytes:
         if state.currency is None:
@@ -205,7 +227,7 @@ class Counter:
         return json.encode([{"type": type(event).__name__, "data": event} for event in turn.events])
 
     def rows(self, turn: Turn) -> Rows:
-        event = turn.events[0]
+        event = turn.events[0] if turn.events else None
         match event:
             case Paid():
                 alert = AlertRow(f"al-{turn.seq}", turn.seq, "large", None, turn.at, b"alert")
@@ -218,9 +240,7 @@ class Counter:
                 )
             case TakenBack():
                 return Rows(transactions=[_row(event, turn.at, event.amount, taken_back=True)])
-            case Reminded():
-                return Rows(timers=[TimerRow(event.timer_id, event.due, None if event.cancel else b"ring")])
-        return Rows()
+        return Rows(timers=[_timer_row(event) for event in turn.events if isinstance(event, Reminded)])
 
 
 def _taken_back(state: State, sealed: Sealed | None, context: Context) -> Decision:
@@ -230,6 +250,27 @@ def _taken_back(state: State, sealed: Sealed | None, context: Context) -> Decisi
         raise Refused("conflict", f"{sealed.transaction_id} was taken back")
     back = TakenBack(sealed.transaction_id, sealed.amount, context.at)
     return Decision([back], state.balance - sealed.amount)
+
+
+def _rung(state: State, command: Ring, context: Context) -> Decision:
+    rang = Rang(command.timer_id, context.at)
+    match command.how:
+        case "nothing":
+            return Decision([], state.balance)
+        case "refuse":
+            raise Refused("conflict", "it does not ring")
+        case "boom":
+            raise ZeroDivisionError("a bug in a timer's command")
+        case "again":
+            again = Reminded(command.timer_id, context.at + timedelta(days=1), cancel=False)
+            return Decision([rang, again], state.balance + 1)
+    return Decision([rang], state.balance + 1)
+
+
+def _timer_row(event: Reminded) -> TimerRow:
+    return TimerRow(
+        event.timer_id, event.due, None if event.cancel else msgpack.encode(Ring(event.timer_id, event.how))
+    )
 
 
 def _row(event: Paid | TakenBack, at: datetime, amount: int, *, taken_back: bool) -> TransactionRow:

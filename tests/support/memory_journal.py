@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from msgspec import structs
 
 from actors.journal import (
     Conflict,
     DataRejected,
+    DueTimer,
     Fenced,
     JournalError,
     JournalRow,
@@ -16,6 +20,7 @@ from actors.journal import (
     StoredTurn,
     TurnWrite,
 )
+from actors.slots import shard_of
 from engine.behaviour import OutboxRow
 
 
@@ -31,6 +36,8 @@ class MemoryStore:
         self.identities: dict[tuple[str, str, str, str], bytes] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.outbox: list[OutboxRow] = []
+        self.timers: dict[tuple[str, str], tuple[datetime, DueTimer]] = {}
+        """By (entity id, timer id): when each wakes, and what it is."""
 
 
 class MemoryJournal:
@@ -108,6 +115,40 @@ class MemoryJournal:
             self.store.transactions[row.entity_id, transaction.transaction_id] = transaction.sealed
             identity = (row.entity_id, transaction.origin, transaction.source, transaction.external_id)
             self.store.identities[identity] = transaction.sealed
+        if turn.fired is not None:
+            self._drop(turn.fired)
+        for timer in turn.rows.timers:
+            key = (row.entity_id, timer.timer_id)
+            self.store.timers.pop(key, None)
+            if timer.body is not None:
+                self.store.timers[key] = (timer.due, DueTimer(*key, timer.due, 0, timer.body))
+
+    def _drop(self, timer: DueTimer) -> None:
+        kept = self.store.timers.get((timer.entity_id, timer.timer_id))
+        if kept is not None and kept[1].due == timer.due:
+            del self.store.timers[timer.entity_id, timer.timer_id]
+
+    async def due_timers(
+        self, shard: int, shards: int, until: datetime, limit: int
+    ) -> tuple[list[DueTimer], datetime | None]:
+        """See `Journal.due_timers`."""
+        mine = [kept for kept in self.store.timers.values() if shard_of(kept[1].entity_id, shards) == shard]
+        mine.sort(key=lambda kept: (kept[0], kept[1].due, kept[1].entity_id, kept[1].timer_id))
+        due = [timer for wakes, timer in mine if wakes <= until]
+        return due[:limit], next((wakes for wakes, _ in mine if wakes > until), None)
+
+    async def drop_timers(self, shard: int, term: int, timers: Sequence[DueTimer]) -> None:
+        """See `Journal.drop_timers`."""
+        if self.store.terms.get(shard) == term:
+            for timer in timers:
+                self._drop(timer)
+
+    async def park_timer(self, shard: int, term: int, timer: DueTimer, until: datetime) -> None:
+        """See `Journal.park_timer`."""
+        kept = self.store.timers.get((timer.entity_id, timer.timer_id))
+        if self.store.terms.get(shard) == term and kept is not None and kept[1].due == timer.due:
+            parked = structs.replace(kept[1], tries=kept[1].tries + 1)
+            self.store.timers[timer.entity_id, timer.timer_id] = (until, parked)
 
     async def read(self, question: Question) -> Reading:
         """See `Journal.read`."""
