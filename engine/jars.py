@@ -31,6 +31,18 @@ class Jar(Struct, kw_only=True):
     plan: Plan | None = None
     is_default: bool = False
     saved: int = 0
+    told_percent: int = 0
+    """The highest milestone of this target that was told: each tells once, even when money leaves and comes back."""
+    locked_until: datetime | None = None
+    unlocks_at: datetime | None = None
+    """When an emergency unlock that is under way opens the jar."""
+
+    def locked_at(self, at: datetime) -> datetime | None:
+        """Return when the lock that holds at an instant ends; None when the jar is open."""
+        until = self.locked_until
+        if until is None or at >= until or (self.unlocks_at is not None and at >= self.unlocks_at):
+            return None
+        return until
 
     @property
     def room(self) -> int | None:
@@ -44,20 +56,6 @@ def order(jars: Iterable[Jar]) -> list[str]:
     """Return the ids in the order of allocation: priority, then creation, the default jar last."""
     ranked = sorted(jars, key=lambda jar: (jar.is_default, jar.priority, jar.created_at, jar.jar_id))
     return [jar.jar_id for jar in ranked]
-
-
-def share(amount: int, jars: dict[str, Jar], ranked: list[str]) -> list[JarShare]:
-    """Return who receives `amount`: the first jar that has room, what it cannot take flows on to the next."""
-    shares = []
-    for jar_id in ranked:
-        room = jars[jar_id].room
-        part = amount if room is None else min(amount, room)
-        if part:
-            shares.append(JarShare(jar_id, part))
-            amount -= part
-        if not amount:
-            break
-    return shares
 
 
 def save_postings(shares: Iterable[JarShare], currency: str, stage: str = "accrued") -> list[Posting]:
@@ -151,11 +149,17 @@ def deposit(jars: dict[str, Jar], command: DepositToJar, context: Context, today
 
 
 def passed_marks(jar: Jar, amount: int) -> list[int]:
-    """Return the percents of its target that a jar passes by receiving `amount`: milestones, and 100."""
+    """Return the percents of its target (milestones, and 100) that a jar passes for the first time with `amount`."""
     if not jar.target_amount:
         return []
     before, after = jar.saved * 100 // jar.target_amount, (jar.saved + amount) * 100 // jar.target_amount
-    return [mark for mark in (*MILESTONES_PERCENT, 100) if before < mark <= after]
+    told = max(before, jar.told_percent)
+    return [mark for mark in (*MILESTONES_PERCENT, 100) if told < mark <= after]
+
+
+def told(jar: Jar, percent: int) -> None:
+    """Remember a milestone that was told."""
+    jar.told_percent = max(jar.told_percent, percent)
 
 
 def created(event: JarCreated) -> Jar:
@@ -165,7 +169,9 @@ def created(event: JarCreated) -> Jar:
 
 
 def edited(jar: Jar, event: JarEdited) -> None:
-    """Take over a changed description."""
+    """Take over a changed description; another target is another way to go."""
+    if event.target_amount != jar.target_amount:
+        jar.told_percent = 0
     for name in JarEdited.__struct_fields__:
         if name not in ("jar_id", "at"):
             setattr(jar, name, getattr(event, name))

@@ -5,13 +5,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
-from engine import budgets, jars, periods, roundups
+from engine import budgets, jars, periods, reads_jars, roundups
 from engine.behaviour import Refused, invalid
 from engine.budgets import BudgetView, key
 from engine.burn_rate import measure, safe_per_day
-from engine.commands import Plan
 from engine.jars import Jar
-from engine.ledger import jar_account
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView
@@ -19,10 +17,8 @@ from engine.views import (
     AutoSavingView,
     BurnRates,
     BurnRateView,
-    JarView,
     Overview,
     Page,
-    PlanView,
     ProfileView,
     RoundingView,
     StreaksView,
@@ -50,6 +46,10 @@ class GetJar(Struct, frozen=True, tag="jar"):
     jar_id: str
 
 
+class GetAllocation(Struct, frozen=True, tag="allocation"):
+    """How savings are shared."""
+
+
 class GetBudgets(Struct, frozen=True, omit_defaults=True, tag="budgets"):
     """The budgets, each for the period that holds today."""
 
@@ -65,7 +65,7 @@ class GetStreaks(Struct, frozen=True, tag="streaks"):
     """The streaks."""
 
 
-Query = GetOverview | GetProfile | GetJars | GetJar | GetBudgets | GetBurnRate | GetStreaks
+Query = GetOverview | GetProfile | GetJars | GetJar | GetAllocation | GetBudgets | GetBurnRate | GetStreaks
 
 
 def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
@@ -79,9 +79,11 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
         case GetProfile():
             return profile(state, today)
         case GetJars(limit, cursor):
-            return _page([jar(state, j) for j in _newest(state)], "jar_id", limit, cursor)
+            return _page([reads_jars.jar(state, j, at) for j in _newest(state)], "jar_id", limit, cursor)
         case GetJar(jar_id):
-            return jar(state, jars.find(state.jars, jar_id))
+            return reads_jars.jar(state, jars.find(state.jars, jar_id), at)
+        case GetAllocation():
+            return reads_jars.shares(state, today)
         case GetBudgets(limit, cursor):
             return _page(_budgets(state, today), "budget_id", limit, cursor)
         case GetBurnRate():
@@ -109,40 +111,6 @@ def _budgets(state: UserState, today: date) -> list[BudgetView]:
     return [budgets.view(budget, state.spending, today) for budget in newest]
 
 
-def jar(state: UserState, one: Jar) -> JarView:
-    """Return a jar with its balance by stage."""
-    currency = state.profile.currency
-    held = {s: state.ledger.balance(jar_account(one.jar_id, s), currency) for s in jars.STAGES}
-    balance = sum(held.values())
-    return JarView(
-        jar_id=one.jar_id,
-        name=one.name,
-        target_amount=one.target_amount,
-        deadline=one.deadline,
-        image_url=one.image_url,
-        priority=one.priority,
-        cap_at_target=one.cap_at_target,
-        plan=plan(one.plan) if one.plan else None,
-        is_default=one.is_default,
-        currency=currency,
-        balance=balance,
-        provisional=held["provisional"],
-        accrued=held["accrued"],
-        scheduled=held["scheduled"],
-        settled=held["settled"],
-        reserved=0,
-        available=held["settled"],
-        progress=min(100, balance * 100 // one.target_amount) if one.target_amount else None,
-        locked_until=None,
-        created_at=one.created_at,
-    )
-
-
-def plan(one: Plan) -> PlanView:
-    """Return a plan with its defaults filled in."""
-    return PlanView(one.every, one.amount)
-
-
 def profile(state: UserState, today: date) -> ProfileView:
     """Return the settings with defaults filled in; a pause that has ended by itself is over."""
     p = state.profile
@@ -167,7 +135,7 @@ def profile(state: UserState, today: date) -> ProfileView:
         ),
         auto_saving=AutoSavingView(saving, p.auto_saving.until if saving == p.auto_saving.state else None),
         refund_policy=p.refund_policy,
-        plan=plan(p.plan),
+        plan=reads_jars.plan(p.plan),
         monthly_budget=monthly.limit if monthly else None,
         notifications=p.notifications,
     )
@@ -232,7 +200,7 @@ def _of_jar(view: StreakView, jar_id: str) -> StreakView:
 
 def overview(state: UserState, at: datetime, seq: int, today: date) -> Overview:
     """Return everything a first screen shows."""
-    shown = [jar(state, j) for j in _newest(state)]
+    shown = [reads_jars.jar(state, j, at) for j in _newest(state)]
     return Overview(
         user_id=state.user_id,
         seq=seq,

@@ -4,7 +4,7 @@ Rules: docs/domain.md, "Refunds". This file decides; it changes nothing.
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, structs
 
 from engine import alerts, budgets, receipts, spent, transactions
 from engine.alerts import Draft
+from engine.allocation import split
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import EditTransaction, RecordTransaction, RefundPolicy
 from engine.events import DatedAmount, JarShare, Posting, TransactionRecorded, TransactionRefunded
@@ -160,7 +161,7 @@ def give_back(
         raise Refused("invalid", f"amount: {message}", [FieldError("amount", message)], remaining=remaining)
     today = state.profile.today(context.at)
     day = date_of(state, original, today)
-    taken = take_back(state, original, original.refunded_amount + amount, credit.policy)
+    taken = take_back(state, original, original.refunded_amount + amount, credit.policy, context.at)
     standing: list[budgets.Standing] = []
     if original.counts_as_spend:
         standing = spent.standings(state, original.category, day, -amount)
@@ -198,7 +199,9 @@ def date_of(state: UserState, original: TransactionView, today: date) -> date:
     return day if all(start <= day < end for start, end in periods) else max(day, today)
 
 
-def take_back(state: UserState, original: TransactionView, refunded: int, policy: RefundPolicy) -> list[TakenBack]:
+def take_back(
+    state: UserState, original: TransactionView, refunded: int, policy: RefundPolicy, at: datetime
+) -> list[TakenBack]:
     """Return what a refund does to each jar's part of the round-up, `refunded` being the total after it.
 
     Cumulative, so that many small refunds take as much as a big one: half_up(saved x refunded / amount), split over
@@ -217,22 +220,13 @@ def take_back(state: UserState, original: TransactionView, refunded: int, policy
         if part <= 0:
             continue
         due -= part
-        if policy == "keep":
+        jar = state.jars.get(share.jar_id)
+        if policy == "keep" or (jar is not None and jar.locked_at(at) is not None):
             taken.append(TakenBack(share.jar_id, 0, part))
         else:
             held = state.ledger.balance(jar_account(share.jar_id, _STAGE), original.currency)
             taken.append(TakenBack(share.jar_id, min(part, held)))
     return taken
-
-
-def split(amount: int, weights: list[int]) -> list[int]:
-    """Return `amount` in parts by weight, by largest remainder; the first of equals gets the odd unit."""
-    total = sum(weights)
-    parts = [amount * weight // total for weight in weights]
-    ranked = sorted(range(len(weights)), key=lambda i: -(amount * weights[i] % total))
-    for i in ranked[: amount - sum(parts)]:
-        parts[i] += 1
-    return parts
 
 
 def _postings(

@@ -3,6 +3,7 @@
 from msgspec import Struct, field
 
 from engine.alerts import AlertBook
+from engine.allocation import Allocation
 from engine.budgets import Budget
 from engine.challenge_book import ChallengeBook
 from engine.jars import Jar
@@ -35,3 +36,4 @@ class UserState(Struct, kw_only=True):
     transactions: int = 0
     parked: Parked = field(default_factory=Parked)
     challenges: ChallengeBook = field(default_factory=ChallengeBook)
+    allocation: Allocation = field(default_factory=Allocation)

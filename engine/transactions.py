@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from engine import alerts, budgets, jars, money, roundups, spent, streaks
+from engine import alerts, allocation, budgets, jars, money, roundups, spent, streaks
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import Direction, EditTransaction, RecordTransaction
@@ -106,7 +106,7 @@ def recorded(state: UserState, command: RecordTransaction, context: Context, tod
     at_home = command.currency == profile.currency
     spend = command.kind in SPEND_KINDS and at_home
     round_up = _round_up(state, command, direction, when, today, context) if at_home else _pending_rate()
-    shares = jars.share(round_up.amount, state.jars, state.jar_order) if round_up.amount else []
+    shares = _shares(state, round_up.amount, today) if round_up.amount else []
     postings = postings_of(command.kind, direction, category, command.amount, command.currency)
     prediction = context.prediction
     return TransactionRecorded(
@@ -147,6 +147,10 @@ def recorded(state: UserState, command: RecordTransaction, context: Context, tod
         pending_external_id=command.pending_external_id,
         original_external_id=command.original_external_id,
     )
+
+
+def _shares(state: UserState, amount: int, today: date) -> list[JarShare]:
+    return allocation.share(amount, state.jars, state.jar_order, state.allocation, today)
 
 
 def _pending_rate() -> RoundUp:

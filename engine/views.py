@@ -11,6 +11,7 @@ from engine.burn_rate import Projection
 from engine.commands import Location
 from engine.events import DatedAmount, JarShare
 from engine.streaks import StreakView
+from engine.views_jars import JarView, PlanView
 
 
 class MerchantView(Struct, frozen=True):
@@ -117,55 +118,11 @@ class Receipt(Struct, frozen=True, kw_only=True):
     duplicate: bool
 
 
-class PlanView(Struct, frozen=True):
-    """A saving plan: at least `amount` (any when null) every period."""
-
-    every: str
-    amount: int | None
-
-
 class AutoSavingView(Struct, frozen=True):
     """Whether spends are rounded up; `until` ends a pause."""
 
     state: str
     until: date | None
-
-
-class JarView(Struct, frozen=True, kw_only=True):
-    """A jar on the wire. `balance` = provisional + accrued + scheduled + settled; `progress` is 0-100 or null."""
-
-    jar_id: str
-    name: str
-    target_amount: int | None
-    deadline: date | None
-    image_url: str | None
-    priority: int
-    cap_at_target: bool
-    plan: PlanView | None
-    is_default: bool
-    currency: str
-    balance: int
-    provisional: int
-    accrued: int
-    scheduled: int
-    settled: int
-    reserved: int
-    available: int
-    progress: int | None
-    locked_until: datetime | None
-    created_at: datetime
-
-
-class DepositView(Struct, frozen=True, kw_only=True):
-    """The answer to a deposit."""
-
-    deposit_id: str
-    jar_id: str
-    amount: int
-    currency: str
-    at: datetime
-    jar: JarView
-    alerts: list[AlertView] = []
 
 
 class RoundingView(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,16 @@ of the `currency` beside them; times carry an offset.
 
 from engine.commands.budgets import DeleteBudget, SetBudget
 from engine.commands.challenges import Confirm
-from engine.commands.jars import CreateJar, DeleteJar, DepositToJar, EditJar, JarChanges
+from engine.commands.jars import (
+    AllocationMode,
+    AllocationPart,
+    CreateJar,
+    DeleteJar,
+    DepositToJar,
+    EditJar,
+    JarChanges,
+    SetAllocation,
+)
 from engine.commands.profile import OpenUser, RaiseCaps, RoundingPatch, UpdateProfile
 from engine.commands.transactions import EditTransaction, RecordTransaction, TransactionChanges, TransactionFields
 from engine.commands.types import (
@@ -47,6 +56,7 @@ Command = (
     | EditJar
     | DeleteJar
     | DepositToJar
+    | SetAllocation
     | SetBudget
     | DeleteBudget
     | Confirm
@@ -56,6 +66,8 @@ Command = (
 
 __all__ = [
     "AMOUNT_MAX",
+    "AllocationMode",
+    "AllocationPart",
     "Amount",
     "AutoSaving",
     "AutoSavingState",
@@ -88,6 +100,7 @@ __all__ = [
     "RefundPolicy",
     "Rounding",
     "RoundingPatch",
+    "SetAllocation",
     "SetBudget",
     "ShortText",
     "Slug",

@@ -1,7 +1,7 @@
 """Commands on jars."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -52,3 +52,23 @@ class DepositToJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="d
 
     jar_id: str
     amount: PositiveAmount
+
+
+AllocationMode = Literal["priority", "percent", "deadline"]
+
+
+class AllocationPart(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One jar's part of what is saved: a whole `percent`, or a `priority`, as the mode asks."""
+
+    jar_id: str
+    percent: Annotated[int, Meta(ge=1, le=100)] | None = None
+    priority: Annotated[int, Meta(ge=1, le=1000)] | None = None
+
+
+class SetAllocation(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="set_allocation"
+):
+    """Say how savings are shared: all percents at once (100 in sum), priorities, or by target and deadline."""
+
+    mode: AllocationMode
+    shares: Annotated[list[AllocationPart], Meta(max_length=100)] = []

@@ -1,26 +1,29 @@
 """Decides commands on jars."""
 
-from engine import alerts, jars, queries, streaks, transactions
+from engine import alerts, allocation, jars, locks, reads_jars, streaks, transactions
 from engine.behaviour import Context, Decision, Facts
-from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar
+from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar, SetAllocation
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
 from engine.events import AlertRaised, JarDeposited, JarShare
 from engine.state import USER_STREAK, UserState
-from engine.views import DepositView, Shown
+from engine.views import Shown
+from engine.views_jars import DepositView
 
 
 def _create_jar(state: UserState, command: CreateJar, _: Facts, context: Context) -> Decision:
     event = jars.create(state.jars, command, context, today_of(state, context))
-    return shown(state, [event], lambda after: queries.jar(after, after.jars[event.jar_id]))
+    return shown(state, [event], lambda after: reads_jars.jar(after, after.jars[event.jar_id], event.at))
 
 
 def _edit_jar(state: UserState, command: EditJar, _: Facts, context: Context) -> Decision:
     event = jars.edit(state.jars, command, context, today_of(state, context))
-    return shown(state, [event], lambda after: queries.jar(after, after.jars[event.jar_id]))
+    return shown(state, [event], lambda after: reads_jars.jar(after, after.jars[event.jar_id], event.at))
 
 
 def _delete_jar(state: UserState, command: DeleteJar, _: Facts, context: Context) -> Decision:
+    if command.move_to is not None:
+        locks.refuse_locked(jars.find(state.jars, command.jar_id), context.at)
     event = jars.delete(state.jars, state.ledger, command, context, state.profile.currency)
     return Decision([event], Shown({"jar_id": event.jar_id, "move_to": event.move_to}))
 
@@ -42,9 +45,14 @@ def _deposited(after: UserState, event: JarDeposited, raised: list[AlertRaised])
         amount=event.amount,
         currency=after.profile.currency,
         at=event.at,
-        jar=queries.jar(after, after.jars[event.jar_id]),
+        jar=reads_jars.jar(after, after.jars[event.jar_id], event.at),
         alerts=[alerts.view(e) for e in raised],
     )
+
+
+def _set_allocation(state: UserState, command: SetAllocation, _: Facts, context: Context) -> Decision:
+    event = allocation.decide(state.jars, command, context.at)
+    return shown(state, [event], lambda after: reads_jars.shares(after, today_of(state, context)))
 
 
 DECIDE: dict[type, Decide] = {
@@ -52,4 +60,5 @@ DECIDE: dict[type, Decide] = {
     EditJar: _edit_jar,
     DeleteJar: _delete_jar,
     DepositToJar: _deposit,
+    SetAllocation: _set_allocation,
 }

@@ -7,7 +7,7 @@ that moves money carries `postings` that sum to zero per currency (`engine.ledge
 from engine.events.alerts import AlertRaised, AlertType, Severity
 from engine.events.budgets import BudgetDeleted, BudgetSet
 from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
-from engine.events.jars import JarCreated, JarDeleted, JarDeposited, JarDescription, JarEdited
+from engine.events.jars import AllocationSet, JarCreated, JarDeleted, JarDeposited, JarDescription, JarEdited
 from engine.events.profile import ProfileUpdated, UserOpened
 from engine.events.timers import TimerCancelled, TimerSet
 from engine.events.transactions import RoundUp, SkipReason, TransactionEdited, TransactionRecorded, TransactionRefunded
@@ -23,6 +23,7 @@ Event = (
     | JarEdited
     | JarDeleted
     | JarDeposited
+    | AllocationSet
     | BudgetSet
     | BudgetDeleted
     | AlertRaised
@@ -37,6 +38,7 @@ Event = (
 __all__ = [
     "AlertRaised",
     "AlertType",
+    "AllocationSet",
     "BudgetDeleted",
     "BudgetSet",
     "ChallengeIssued",

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from msgspec import Struct
 
-from engine.commands import Plan
+from engine.commands import AllocationMode, Plan
 from engine.events.types import Posting
 
 
@@ -48,3 +48,12 @@ class JarDeposited(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fi
     local_date: date
     amount: int
     postings: list[Posting]
+
+
+class AllocationSet(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="allocation_set"):
+    """Savings are shared by another rule; jars not named in `priorities` keep theirs."""
+
+    at: datetime
+    mode: AllocationMode
+    percents: dict[str, int] = {}
+    priorities: dict[str, int] = {}

@@ -1,9 +1,11 @@
 """What events of budgets and alerts do to the state."""
 
-from engine import budgets
+from engine import budgets, jars
 from engine.events import AlertRaised, BudgetDeleted, BudgetSet
 from engine.evolution.handler import Evolve
 from engine.state import UserState
+
+_MILESTONES = frozenset({"milestone", "jar_target_reached"})
 
 
 def _budget_set(state: UserState, event: BudgetSet) -> None:
@@ -17,6 +19,9 @@ def _budget_deleted(state: UserState, event: BudgetDeleted) -> None:
 
 def _alert_raised(state: UserState, event: AlertRaised) -> None:
     state.alerts.raised(event)
+    jar = state.jars.get(event.data["jar_id"]) if event.type in _MILESTONES else None
+    if jar is not None:
+        jars.told(jar, event.data["percent"])
 
 
 EVOLVE: dict[type, Evolve] = {BudgetSet: _budget_set, BudgetDeleted: _budget_deleted, AlertRaised: _alert_raised}

@@ -1,7 +1,8 @@
 """What events of jars do to the state."""
 
-from engine import jars
-from engine.events import JarCreated, JarDeleted, JarDeposited, JarEdited
+from engine import allocation, jars
+from engine.allocation import Allocation
+from engine.events import AllocationSet, JarCreated, JarDeleted, JarDeposited, JarEdited
 from engine.evolution.handler import Evolve
 from engine.evolution.saving import jar_saved
 from engine.state import USER_STREAK, UserState
@@ -33,6 +34,7 @@ def _jar_deleted(state: UserState, event: JarDeleted) -> None:
     if event.move_to is not None:
         state.jars[event.move_to].saved += gone.saved
     state.streaks.pop(event.jar_id, None)
+    state.allocation.forget(event.jar_id, state.default_jar_id)
     state.jar_order = jars.order(state.jars.values())
 
 
@@ -42,9 +44,16 @@ def _jar_deposited(state: UserState, event: JarDeposited) -> None:
     state.streaks[USER_STREAK].add(event.local_date, event.amount)
 
 
+def _allocation_set(state: UserState, event: AllocationSet) -> None:
+    state.allocation = Allocation(event.mode, dict(event.percents))
+    allocation.priorities_set(state.jars.values(), event.priorities)
+    state.jar_order = jars.order(state.jars.values())
+
+
 EVOLVE: dict[type, Evolve] = {
     JarCreated: _jar_created,
     JarEdited: _jar_edited,
     JarDeleted: _jar_deleted,
     JarDeposited: _jar_deposited,
+    AllocationSet: _allocation_set,
 }

@@ -5,9 +5,9 @@ from msgspec import Struct
 
 from engine import activity
 from engine.activity import JarActivity
-from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar, JarChanges, PositiveAmount
-from engine.queries import GetJar, GetJars
-from engine.views import DepositView, JarView
+from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar, JarChanges, PositiveAmount, SetAllocation
+from engine.queries import GetAllocation, GetJar, GetJars
+from engine.views_jars import AllocationView, DepositView, JarView
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 from serve.problems import field_trouble
@@ -96,6 +96,16 @@ async def jar_activity(call: Call) -> Answer:
     return Answer(msgspec.json.encode(ActivityPage(items, str(before) if more else None)))
 
 
+async def show_allocation(call: Call) -> Answer:
+    """Read how savings are shared between the jars."""
+    return await call.ask(GetAllocation())
+
+
+async def set_allocation(call: Call) -> Answer:
+    """Say how savings are shared: by priority, by percent (all at once, 100 in sum), or by target and deadline."""
+    return await call.tell(call.body)
+
+
 def _position(cursor: str | None) -> int | None:
     if cursor is None:
         return None
@@ -119,4 +129,6 @@ ROUTES = [
     ),
     route("POST /jars/{jar_id}/deposit", deposit, tag="jars", body=Deposit, answer=DepositView, status=201),
     route("GET /jars/{jar_id}/activity", jar_activity, tag="jars", query=PageQuery, answer=ActivityPage),
+    route("GET /allocation", show_allocation, tag="jars", answer=AllocationView),
+    route("PUT /allocation", set_allocation, tag="jars", body=SetAllocation, answer=AllocationView),
 ]

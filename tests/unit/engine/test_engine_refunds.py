@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import activity, refunds
+from engine import activity, allocation
 from engine.behaviour import Refused
 from engine.commands import CreateJar, DeleteJar, EditTransaction, RecordTransaction
 from engine.parked import PARKED_MAX
@@ -161,5 +161,5 @@ def test_only_a_refund_looks_back_by_identity() -> None:
     [(136, [100, 175], [49, 87]), (1, [1, 1], [1, 0]), (0, [5], [0]), (7, [1, 1, 1], [3, 2, 2])],
 )
 def test_parts_by_largest_remainder_are_the_whole(amount: int, weights: list[int], parts: list[int]) -> None:
-    assert refunds.split(amount, weights) == parts
+    assert allocation.split(amount, weights) == parts
     assert sum(parts) == amount
