@@ -11,6 +11,8 @@ from engine.events import AlertRaised, AlertType, Severity
 
 NOTIFIED_A_DAY_MAX = 3
 RECENT_KEPT = 10
+_NOW: dict[str, Any] = {"delivery": "now"}
+_DIGEST: dict[str, Any] = {"delivery": "digest", "digest": True}
 _TOLD_KEPT_DAYS = 70
 """Marks name a budget's period, the longest is a month, and only the running one alerts."""
 
@@ -27,7 +29,7 @@ class Draft(Struct, frozen=True):
 
 
 class AlertView(Struct, frozen=True, kw_only=True):
-    """An alert on the wire. `data.delivery` is `now` or `digest`."""
+    """An alert on the wire. `data.delivery` is `now` or `digest`; then `data.digest` is true."""
 
     alert_id: str
     type: str
@@ -102,7 +104,7 @@ def raise_all(book: AlertBook, drafts: Iterable[Draft], context: Context, today:
                 local_date=today,
                 seq=context.seq,
                 category=draft.category,
-                data={**draft.data, "delivery": "now" if now else "digest"},
+                data={**draft.data, **(_NOW if now else _DIGEST)},
                 marks=list(draft.marks),
             )
         )

@@ -1,4 +1,4 @@
-"""Budgets: a limit for a category, or for everything, a week or a month; alerts at 70, 90, 100 % and beyond.
+"""Budgets: a limit for a category, or for everything, a week or a month; what is left may roll over.
 
 Exactly 100 % is used up; only more is exceeded. Each threshold tells once a period. A zero limit with any spend is
 exceeded and shows 100 %. Rules: docs/domain.md, "Budgets".
@@ -10,20 +10,19 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from engine import money
-from engine.alerts import AlertBook, Draft, rearmed
+from engine.alerts import AlertBook, rearmed
 from engine.behaviour import Context, Refused, invalid
-from engine.burn_rate import Projection, is_quiet, measure, safe_per_day
-from engine.commands import BudgetPeriod, DeleteBudget, SetBudget
+from engine.commands import AMOUNT_MAX, BudgetPeriod, DeleteBudget, Rollover, SetBudget
 from engine.events import BudgetDeleted, BudgetSet
-from engine.periods import budget_period
+from engine.periods import budget_period, periods_before
 from engine.spending import OVERALL, Spending
 
 THRESHOLDS_PERCENT = (70, 90, 100)
 EXCEEDED = "exceeded"
 REARM_POINTS = 5
 BUDGETS_MAX = 100
-_PERIODS_KEPT = {"weekly": 57, "monthly": 13}
+_BEFORE_KEPT = {"weekly": 56, "monthly": 12}
+"""Periods kept before the newest that was spent in: 13 months with it."""
 
 
 class Budget(Struct, kw_only=True):
@@ -34,7 +33,16 @@ class Budget(Struct, kw_only=True):
     period: BudgetPeriod
     limit: int
     starts_on: int
+    rollover: Rollover = "none"
     spent: dict[int, int] = field(default_factory=dict)
+    newest: int = 0
+    oldest: int = 0
+    """First days of the newest and the oldest period that are kept; what is older is not counted."""
+    limits: dict[int, int] = field(default_factory=dict)
+    """With roll-over: the limit by the first period it was set for; the oldest key is `chain_from`."""
+    chain_from: int = 0
+    """The first period of the chain, which `brought` was carried into; each later one follows from what was spent."""
+    brought: int = 0
 
     def bounds(self, day: date) -> tuple[date, date]:
         """Return first day and first day after the period that holds `day`."""
@@ -44,48 +52,54 @@ class Budget(Struct, kw_only=True):
         """Return what was spent in the period that begins with `start`."""
         return self.spent.get(start.toordinal(), 0)
 
+    def terms(self, start: date) -> tuple[int, int]:
+        """Return the limit as it was set for a period, and what was carried into it (negative: overspent before).
+
+        Folded from the sums at each call, so a late event or a refund moves every later period. Before the chain
+        began nothing was carried.
+        """
+        if self.rollover == "none":
+            return self.limit, 0
+        base, carried, at = self.limits[self.chain_from], self.brought, self.chain_from
+        if start.toordinal() < at:
+            return base, 0
+        period = date.fromordinal(at)
+        while period < start:
+            left = max(-AMOUNT_MAX, min(base + carried - self.spent.get(at, 0), AMOUNT_MAX))
+            carried = left if self.rollover == "all" else max(0, left)
+            period = self.bounds(period)[1]
+            at = period.toordinal()
+            base = self.limits.get(at, base)
+        return base, carried
+
     def add(self, day: date, amount: int) -> None:
-        """Count a spend in the period of its local date."""
-        start = self.bounds(day)[0].toordinal()
-        self.spent[start] = self.spent.get(start, 0) + amount
-        if len(self.spent) > _PERIODS_KEPT[self.period]:
-            del self.spent[min(self.spent)]
+        """Count a spend in the period of its local date, unless that is more than 13 months before the newest."""
+        start = self.bounds(day)[0]
+        ordinal = start.toordinal()
+        if ordinal > self.newest:
+            self.open(start)
+        if ordinal >= self.oldest:
+            self.spent[ordinal] = self.spent.get(ordinal, 0) + amount
+
+    def open(self, start: date) -> None:
+        """Begin a newer period: those before the last 13 months are forgotten, but not what they carried."""
+        oldest = periods_before(start, self.period, self.starts_on, _BEFORE_KEPT[self.period])
+        self.newest, self.oldest = start.toordinal(), oldest.toordinal()
+        if self.rollover != "none" and self.chain_from < self.oldest:
+            base, self.brought = self.terms(oldest)
+            self.chain_from = self.oldest
+            self.limits = {self.oldest: base, **{at: limit for at, limit in self.limits.items() if at > self.oldest}}
+        self.spent = {at: spent for at, spent in self.spent.items() if at >= self.oldest}
 
 
 class Standing(NamedTuple):
-    """A budget after a spend: the period of the spend, and what is spent in it."""
+    """A budget after a spend: the period of the spend, what is spent in it, and its limit with what was carried."""
 
     budget: Budget
     start: date
     end: date
     spent: int
-
-
-class ThresholdView(Struct, frozen=True):
-    """A threshold and whether this period's spending has passed it."""
-
-    at: int | str
-    passed: bool
-
-
-class BudgetView(Struct, frozen=True, kw_only=True):
-    """A budget on the wire, for the period that holds today. Amounts in minor units."""
-
-    budget_id: str
-    category: str
-    period: str
     limit: int
-    starts_on: int
-    period_start: date
-    period_end: date
-    spent: int
-    provisional: int
-    percent: int
-    left: int
-    safe_per_day: int
-    projected: Projection
-    thresholds: list[ThresholdView]
-    rollover: str = "none"
 
 
 class BudgetLine(Struct, frozen=True):
@@ -104,9 +118,9 @@ def key(category: str, period: str) -> str:
 
 
 def percent(spent: int, limit: int) -> int:
-    """Return how much of the limit is used, rounded down; a zero limit with spend counts as 100."""
-    if limit == 0:
-        return 100 if spent > 0 else 0
+    """Return how much of the limit is used, rounded down; 100 for a spend where nothing may be spent."""
+    if limit <= 0:
+        return 100 if spent > 0 or spent > limit else 0
     return max(0, spent) * 100 // limit
 
 
@@ -129,7 +143,11 @@ def marks_of(budget_id: str) -> str:
 def set_limit(
     budgets: dict[str, Budget], spending: Spending, command: SetBudget, context: Context, today: date
 ) -> BudgetSet:
-    """Decide a limit; thresholds that this period's spending has passed count as told."""
+    """Decide a limit; thresholds that this period's spending has passed count as told.
+
+    Another first day or another roll-over begins a new chain with the running period; what was carried into that
+    one stays.
+    """
     starts_on = command.starts_on or 1
     if command.period == "weekly" and starts_on > 7:
         raise invalid("starts_on", f"{starts_on} is not an ISO weekday; a weekly budget starts on 1 (Monday) to 7")
@@ -137,6 +155,8 @@ def set_limit(
     if existing is None and len(budgets) >= BUDGETS_MAX:
         raise Refused("conflict", f"a user has at most {BUDGETS_MAX} budgets; delete one first")
     start, end = budget_period(today, command.period, starts_on)
+    goes_on = existing is not None and (existing.starts_on, existing.rollover) == (starts_on, command.rollover)
+    carried = existing.terms(existing.bounds(today)[0])[1] if existing and command.rollover != "none" else 0
     return BudgetSet(
         budget_id=existing.budget_id if existing else context.new_id(),
         at=context.at,
@@ -145,7 +165,9 @@ def set_limit(
         limit=command.limit,
         starts_on=starts_on,
         period_start=start,
-        told=passed(spending.between(start, end, command.category), command.limit),
+        told=passed(spending.between(start, end, command.category), command.limit + carried),
+        rollover=command.rollover,
+        brought=None if goes_on else carried,
     )
 
 
@@ -175,8 +197,22 @@ def was_set(budgets: dict[str, Budget], spending: Spending, book: AlertBook, eve
             spent = sum(sums.values()) if event.category == OVERALL else sums.get(event.category, 0)
             if spent:
                 budget.add(date.fromordinal(ordinal), spent)
-    budget.limit = event.limit
+    _roll(budget, event)
     book.tell((mark(event.budget_id, event.period_start, t) for t in event.told), event.period_start)
+
+
+def _roll(budget: Budget, event: BudgetSet) -> None:
+    """Let a limit count from the running period on, and begin a new chain where the event says so."""
+    start = event.period_start.toordinal()
+    if start > budget.newest:
+        budget.open(event.period_start)
+    budget.limit, budget.rollover = event.limit, event.rollover
+    if event.rollover == "none":
+        budget.limits, budget.chain_from, budget.brought = {}, 0, 0
+    elif event.brought is not None:
+        budget.limits, budget.chain_from, budget.brought = {start: event.limit}, start, event.brought
+    else:
+        budget.limits[start] = event.limit
 
 
 def standings(budgets: Iterable[Budget], day: date, amount: int) -> list[Standing]:
@@ -184,129 +220,28 @@ def standings(budgets: Iterable[Budget], day: date, amount: int) -> list[Standin
     after = []
     for budget in budgets:
         start, end = budget.bounds(day)
-        after.append(Standing(budget, start, end, budget.spent_in(start) + amount))
+        limit = budget.limit if budget.rollover == "none" else sum(budget.terms(start))
+        after.append(Standing(budget, start, end, budget.spent_in(start) + amount, limit))
     return after
 
 
 def lines(after: Iterable[Standing]) -> list[BudgetLine]:
     """Return what a receipt shows of the budgets a spend touches."""
     return [
-        BudgetLine(b.category, spent, b.limit, percent(spent, b.limit), b.period) for b, _start, _end, spent in after
+        BudgetLine(one.budget.category, one.spent, one.limit, percent(one.spent, one.limit), one.budget.period)
+        for one in after
     ]
-
-
-def alerts_of_spend(after: Iterable[Standing], book: AlertBook, today: date, currency: str) -> list[Draft]:
-    """Return what a spend makes worth telling: at most one alert a budget, naming all thresholds it passed."""
-    drafts = []
-    for budget, start, end, spent in after:
-        if spent * 100 < THRESHOLDS_PERCENT[0] * budget.limit or not start <= today < end:
-            continue
-        reached = passed(spent, budget.limit)
-        new = [t for t in reached if not book.has_told(mark(budget.budget_id, start, t))]
-        if new:
-            drafts.append(_threshold_alert(budget, start, spent, new, currency))
-    return drafts
 
 
 def marks_to_rearm(after: Iterable[Standing], book: AlertBook, today: date) -> list[str]:
     """Return the told thresholds that lie at least 5 points above what is spent after a refund; each once a period."""
     marks = []
-    for budget, start, end, spent in after:
+    for budget, start, end, spent, limit in after:
         if not start <= today < end:
             continue
         for threshold in (*THRESHOLDS_PERCENT, EXCEEDED):
             at = 100 if threshold == EXCEEDED else int(threshold)
             told = mark(budget.budget_id, start, str(threshold))
-            if spent * 100 <= (at - REARM_POINTS) * budget.limit and book.has_told(told):
+            if spent * 100 <= (at - REARM_POINTS) * limit and book.has_told(told):
                 marks += [] if book.has_told(rearmed(told)) else [told]
     return marks
-
-
-def _threshold_alert(budget: Budget, start: date, spent: int, new: list[str], currency: str) -> Draft:
-    beyond = EXCEEDED in new
-    used, of = money.show(spent, currency), money.show(budget.limit, currency)
-    what = "total" if budget.category == OVERALL else budget.category
-    if beyond:
-        message = f"You are {money.show(spent - budget.limit, currency)} over your {what} budget: {used} of {of}."
-    elif new[-1] == "100":
-        message = f"Your {what} budget is used up: {used} of {of}."
-    else:
-        left = money.show(budget.limit - spent, currency)
-        message = f"You have used {percent(spent, budget.limit)} % of your {what} budget; {left} of {of} is left."
-    return Draft(
-        type="budget_exceeded" if beyond else "budget_threshold",
-        severity="critical" if beyond else "warning" if new[-1] != "70" else "info",
-        message=message,
-        category=budget.category,
-        data={
-            "budget_id": budget.budget_id,
-            "period": budget.period,
-            "thresholds": new,
-            "highest": new[-1],
-            "spent": spent,
-            "limit": budget.limit,
-            "percent": percent(spent, budget.limit),
-        },
-        marks=tuple(mark(budget.budget_id, start, t) for t in new),
-    )
-
-
-def burn_alerts(
-    after: Iterable[Standing], spending: Spending, book: AlertBook, today: date, spend: tuple[date, int], currency: str
-) -> list[Draft]:
-    """Return a warning for each budget whose period will end above its limit though it is not there yet.
-
-    A cheap look at the plain pace comes first; the weighted projection decides. Once a period, never in its quiet
-    time, never for a spend (local date, amount) of another period.
-    """
-    drafts = []
-    for budget, start, end, spent in after:
-        elapsed, days = (today - start).days + 1, (end - start).days
-        if spent > budget.limit or spent * days <= budget.limit * elapsed or not start <= today < end:
-            continue
-        if is_quiet((start, end), today) or book.has_told(mark(budget.budget_id, start, "burn")):
-            continue
-        rate = measure(spending, budget.category, (start, end), today, spend)
-        if rate.projected.mid > budget.limit:
-            drafts.append(_burn_alert(budget, start, rate.projected.mid, rate.days_left, spent, currency))
-    return drafts
-
-
-def _burn_alert(budget: Budget, start: date, projected: int, days_left: int, spent: int, currency: str) -> Draft:
-    what = "total" if budget.category == OVERALL else budget.category
-    safe = safe_per_day(budget.limit - spent, days_left)
-    return Draft(
-        type="burn_rate",
-        severity="warning",
-        message=(
-            f"At this pace your {what} spending ends near {money.show(projected, currency)}, above its budget of "
-            f"{money.show(budget.limit, currency)}. {money.show(safe, currency)} a day keeps you inside it."
-        ),
-        category=budget.category,
-        data={"budget_id": budget.budget_id, "projected": projected, "limit": budget.limit, "safe_per_day": safe},
-        marks=(mark(budget.budget_id, start, "burn"),),
-    )
-
-
-def view(budget: Budget, spending: Spending, today: date) -> BudgetView:
-    """Return a budget as the wire shows it, for the period that holds `today`."""
-    start, end = budget.bounds(today)
-    spent = budget.spent_in(start)
-    rate = measure(spending, budget.category, (start, end), today)
-    reached = passed(spent, budget.limit)
-    return BudgetView(
-        budget_id=budget.budget_id,
-        category=budget.category,
-        period=budget.period,
-        limit=budget.limit,
-        starts_on=budget.starts_on,
-        period_start=start,
-        period_end=end,
-        spent=spent,
-        provisional=spending.provisional(start, end, budget.category),
-        percent=percent(spent, budget.limit),
-        left=budget.limit - spent,
-        safe_per_day=safe_per_day(budget.limit - spent, rate.days_left),
-        projected=rate.projected,
-        thresholds=[ThresholdView(at=t, passed=str(t) in reached) for t in (*THRESHOLDS_PERCENT, EXCEEDED)],
-    )

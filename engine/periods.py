@@ -57,6 +57,14 @@ def budget_period(day: date, period: BudgetPeriod, starts_on: int) -> tuple[date
 
 
 @lru_cache(maxsize=4096)
+def periods_before(start: date, period: BudgetPeriod, starts_on: int, count: int) -> date:
+    """Return the first day of the budget period that lies `count` before the one that begins with `start`."""
+    if period == "weekly":
+        return start - timedelta(days=DAYS_A_WEEK * count)
+    return _clamped(start.year, start.month - count, starts_on)
+
+
+@lru_cache(maxsize=4096)
 def plan_index(day: date, every: PlanPeriod) -> int:
     """Return the number of the plan period that holds `day`; consecutive periods have consecutive numbers."""
     if every == "day":

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
-from engine import budgets, jars, periods, reads_jars, roundups
+from engine import budgets, jars, periods, reads_jars, roundups, views_budgets
 from engine.behaviour import Refused, invalid
-from engine.budgets import BudgetView, key
+from engine.budgets import key
 from engine.burn_rate import measure, safe_per_day
 from engine.jars import Jar
 from engine.spending import OVERALL
@@ -23,6 +23,7 @@ from engine.views import (
     RoundingView,
     StreaksView,
 )
+from engine.views_budgets import BudgetView
 
 
 class GetOverview(Struct, frozen=True, tag="overview"):
@@ -108,7 +109,7 @@ def _newest(state: UserState) -> list[Jar]:
 
 def _budgets(state: UserState, today: date) -> list[BudgetView]:
     newest = sorted(state.budgets.values(), key=lambda b: b.budget_id, reverse=True)
-    return [budgets.view(budget, state.spending, today) for budget in newest]
+    return [views_budgets.budget(one, state.spending, today) for one in newest]
 
 
 def profile(state: UserState, today: date) -> ProfileView:
@@ -146,7 +147,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
     monthly = state.budgets.get(key(OVERALL, "monthly"))
     month = periods.budget_period(today, "monthly", monthly.starts_on if monthly else 1)
     rate = measure(state.spending, OVERALL, month, today)
-    limit = monthly.limit if monthly else None
+    limit = sum(monthly.terms(month[0])) if monthly else None
     return BurnRates(
         currency=state.profile.currency,
         spent=rate.spent,
@@ -162,6 +163,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
 def _burn_rate(state: UserState, budget: budgets.Budget, today: date) -> BurnRateView:
     start, end = budget.bounds(today)
     rate = measure(state.spending, budget.category, (start, end), today)
+    limit = sum(budget.terms(start))
     return BurnRateView(
         category=budget.category,
         period=budget.period,
@@ -174,8 +176,8 @@ def _burn_rate(state: UserState, budget: budgets.Budget, today: date) -> BurnRat
         projected=rate.projected,
         days_elapsed=rate.days_elapsed,
         days_left=rate.days_left,
-        limit=budget.limit,
-        safe_per_day=safe_per_day(budget.limit - rate.spent, rate.days_left),
+        limit=limit,
+        safe_per_day=safe_per_day(limit - rate.spent, rate.days_left),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, structs
 
-from engine import alerts, budgets, receipts, spent, transactions
+from engine import alerts, budget_alerts, budgets, receipts, spent, transactions
 from engine.alerts import Draft
 from engine.allocation import split
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
@@ -108,8 +108,8 @@ def _net_alerts(
     state: UserState, after: UserState, event: TransactionRecorded, standing: list[budgets.Standing], today: date
 ) -> list[Draft]:
     currency = event.currency
-    drafts = budgets.alerts_of_spend(standing, state.alerts, today, currency)
-    drafts += budgets.burn_alerts(standing, after.spending, state.alerts, today, (event.local_date, 0), currency)
+    drafts = budget_alerts.of_spend(after, standing, today)
+    drafts += budget_alerts.of_pace(after, standing, today, (event.local_date, 0))
     for part in event.shares:
         before = state.jars[part.jar_id]
         net = JarShare(part.jar_id, after.jars[part.jar_id].saved - before.saved)

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from engine import alerts, allocation, budgets, jars, money, roundups, spent, streaks
+from engine import alerts, allocation, budget_alerts, budgets, jars, money, roundups, spent, streaks
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import Direction, EditTransaction, RecordTransaction
@@ -185,9 +185,8 @@ def _consequences(
     """Return the streak after the event, and what is worth telling, in a fixed order: budgets, pace, jars, streak."""
     drafts: list[Draft] = []
     if after:
-        currency, spend = event.currency, (event.local_date, event.amount)
-        drafts += budgets.alerts_of_spend(after, state.alerts, today, currency)
-        drafts += budgets.burn_alerts(after, state.spending, state.alerts, today, spend, currency)
+        drafts += budget_alerts.of_spend(state, after, today)
+        drafts += budget_alerts.of_pace(state, after, today, (event.local_date, event.amount))
     for part in event.shares:
         drafts += jar_alerts(state.jars[part.jar_id], part, event.currency)
     view, told = streak_after(state, event, today)
@@ -275,7 +274,7 @@ def _moved_alerts(state: UserState, event: TransactionEdited, today: date) -> li
             start, end = budget.bounds(event.local_date)
             given_back = sum(part.amount for part in event.refunds if start <= part.local_date < end)
             after += budgets.standings([budget], event.local_date, event.amount - given_back)
-    return budgets.alerts_of_spend(after, state.alerts, today, event.currency)
+    return budget_alerts.of_spend(state, after, today)
 
 
 def edited_view(was: TransactionView, event: TransactionEdited) -> TransactionView:

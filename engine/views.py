@@ -6,11 +6,12 @@ from typing import Any
 from msgspec import Struct
 
 from engine.alerts import AlertView
-from engine.budgets import BudgetLine, BudgetView
+from engine.budgets import BudgetLine
 from engine.burn_rate import Projection
 from engine.commands import Location
 from engine.events import DatedAmount, JarShare
 from engine.streaks import StreakView
+from engine.views_budgets import BudgetView
 from engine.views_jars import JarView, PlanView
 
 

@@ -1,10 +1,10 @@
 """Commands on budgets."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine.commands.types import Amount, BudgetPeriod, Slug
+from engine.commands.types import Amount, BudgetPeriod, Rollover, Slug
 
 
 class SetBudget(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="set_budget"):
@@ -15,7 +15,8 @@ class SetBudget(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="set_
     period: BudgetPeriod = "monthly"
     starts_on: Annotated[int, Meta(ge=1, le=31)] | None = None
     """Day of month (29-31 clamp), or ISO weekday 1-7 of a weekly budget; None: the 1st, or Monday."""
-    rollover: Literal["none"] = "none"
+    rollover: Rollover = "none"
+    """What of a period goes into the next: nothing, what is left of it, or what it lacked too."""
 
 
 class DeleteBudget(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="delete_budget"):

@@ -44,6 +44,7 @@ AutoSavingState = Literal["on", "paused", "off"]
 RefundPolicy = Literal["reverse", "keep"]
 PlanPeriod = Literal["day", "week", "month"]
 BudgetPeriod = Literal["weekly", "monthly"]
+Rollover = Literal["none", "surplus", "all"]
 
 
 class Location(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """Decides commands on budgets."""
 
-from engine import budgets
+from engine import budgets, views_budgets
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import DeleteBudget, SetBudget
 from engine.decisions.answers import shown, today_of
@@ -13,7 +13,7 @@ def _set_budget(state: UserState, command: SetBudget, _: Facts, context: Context
     today = today_of(state, context)
     event = budgets.set_limit(state.budgets, state.spending, command, context, today)
     name = budgets.key(event.category, event.period)
-    return shown(state, [event], lambda after: budgets.view(after.budgets[name], after.spending, today))
+    return shown(state, [event], lambda after: views_budgets.budget(after.budgets[name], after.spending, today))
 
 
 def _delete_budget(state: UserState, command: DeleteBudget, _: Facts, context: Context) -> Decision:

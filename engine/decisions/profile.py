@@ -45,8 +45,12 @@ def _changes(state: UserState, command: UpdateProfile, context: Context) -> Deci
     if command.monthly_budget is not UNSET:
         existing = state.budgets.get(budgets.key(OVERALL, "monthly"))
         if command.monthly_budget is not None:
-            starts_on = existing.starts_on if existing else None
-            limit = SetBudget(category=OVERALL, limit=command.monthly_budget, starts_on=starts_on)
+            limit = SetBudget(
+                category=OVERALL,
+                limit=command.monthly_budget,
+                starts_on=existing.starts_on if existing else None,
+                rollover=existing.rollover if existing else "none",
+            )
             events.append(budgets.set_limit(state.budgets, state.spending, limit, context, today_of(state, context)))
         elif existing is not None:
             events += budgets.delete(state.budgets, DeleteBudget(category=OVERALL, period="monthly"), context)

@@ -17,6 +17,9 @@ class BudgetSet(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field
     starts_on: int
     period_start: date
     told: list[str] = []
+    rollover: Literal["none", "surplus", "all"] = "none"
+    brought: int | None = None
+    """What is carried into the running period, where a new chain of periods begins with it; None: the old goes on."""
 
 
 class BudgetDeleted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="budget_deleted"):

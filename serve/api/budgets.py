@@ -1,13 +1,13 @@
 """Budgets: limits by category and period."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
-from engine.budgets import BudgetView
-from engine.commands import Amount, BudgetPeriod, DeleteBudget, SetBudget, Slug
+from engine.commands import Amount, BudgetPeriod, DeleteBudget, Rollover, SetBudget, Slug
 from engine.queries import GetBudgets
+from engine.views_budgets import BudgetView
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 from serve.problems import field_trouble
@@ -21,12 +21,15 @@ class BudgetPage(Struct, frozen=True):
 
 
 class BudgetBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`limit` in minor units; `starts_on` is a day of the month, or an ISO weekday of a weekly budget."""
+    """`limit` in minor units; `starts_on` is a day of the month (29-31 clamp), or an ISO weekday of a weekly budget.
+
+    `rollover` says what goes into the next period: `none`, what is left (`surplus`), or what was lacking too (`all`).
+    """
 
     limit: Amount
     period: BudgetPeriod = "monthly"
     starts_on: Annotated[int, Meta(ge=1, le=31)] | None = None
-    rollover: Literal["none"] = "none"
+    rollover: Rollover = "none"
 
 
 class BudgetRemoval(Struct, frozen=True, forbid_unknown_fields=True):

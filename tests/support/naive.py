@@ -1,5 +1,6 @@
 """The rules once more, as slowly and plainly as they read: what the engine's running sums are held against."""
 
+import itertools
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
@@ -134,3 +135,12 @@ def _next(period: date, every: str) -> date:
 def moved_nothing(event: JarDeleted) -> bool:
     """Whether a deletion left the promise as it was: it may move it between jars, never change it."""
     return not any(posting.account == "promised" for posting in event.postings)
+
+
+def carried(spends: list[tuple[date, int]], limit: int, mode: str, chain: list[date]) -> dict[date, int]:
+    """Return what is carried into each period of `chain`: the first days of consecutive periods, with the end."""
+    result, left = {}, 0
+    for start, end in itertools.pairwise(chain):
+        result[start] = {"none": 0, "surplus": max(0, left), "all": left}[mode]
+        left = limit + result[start] - sum(amount for day, amount in spends if start <= day < end)
+    return result

@@ -230,9 +230,11 @@ class UserMachine(RuleBasedStateMachine):
         limit=st.sampled_from([0, 1, 20_000, 100_000, c.AMOUNT_MAX]),
         period=st.sampled_from(["weekly", "monthly"]),
         starts_on=st.sampled_from([None, 3, 7, 31]),
+        rollover=st.sampled_from(["none", "surplus", "all"]),
     )
-    def set_budget(self, category: str, limit: int, period: Any, starts_on: int | None) -> None:
-        self.do(c.SetBudget(category=category, limit=limit, period=period, starts_on=starts_on))
+    def set_budget(self, category: str, limit: int, period: Any, starts_on: int | None, rollover: Any) -> None:
+        command = c.SetBudget(category=category, limit=limit, period=period, starts_on=starts_on, rollover=rollover)
+        self.do(command)
 
     @rule(category=st.sampled_from(["food", "travel"]))
     def delete_budget(self, category: str) -> None:
