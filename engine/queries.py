@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
-from engine import budgets, jars, periods, reads_jars, roundups, views_budgets
+from engine import accounts, budgets, jars, periods, reads_jars, roundups, views_accounts, views_budgets
 from engine.behaviour import Refused, invalid
 from engine.budgets import key
 from engine.burn_rate import measure, safe_per_day
@@ -66,7 +66,40 @@ class GetStreaks(Struct, frozen=True, tag="streaks"):
     """The streaks."""
 
 
-Query = GetOverview | GetProfile | GetJars | GetJar | GetAllocation | GetBudgets | GetBurnRate | GetStreaks
+class GetAccounts(Struct, frozen=True, omit_defaults=True, tag="accounts"):
+    """The accounts, newest first; `cursor` is the id of the last one seen."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+
+
+class GetAccount(Struct, frozen=True, tag="account"):
+    """One account."""
+
+    account_id: str
+
+
+class GetBalances(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="balances"):
+    """The balances that were stated of an account, newest first; `cursor` is the id of the last one seen."""
+
+    account_id: str
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+
+
+Query = (
+    GetOverview
+    | GetProfile
+    | GetJars
+    | GetJar
+    | GetAllocation
+    | GetBudgets
+    | GetBurnRate
+    | GetStreaks
+    | GetAccounts
+    | GetAccount
+    | GetBalances
+)
 
 
 def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
@@ -91,6 +124,18 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return burn_rates(state, today)
         case GetStreaks():
             return streaks(state, today)
+        case GetAccounts() | GetAccount() | GetBalances():
+            return _accounts(state, query)
+
+
+def _accounts(state: UserState, query: GetAccounts | GetAccount | GetBalances) -> Struct:
+    if isinstance(query, GetAccounts):
+        newest = [views_accounts.account(one) for one in reversed(state.accounts.values())]
+        return _page(newest, "account_id", query.limit, query.cursor)
+    one = accounts.find(state.accounts, query.account_id)
+    if isinstance(query, GetAccount):
+        return views_accounts.account(one)
+    return _page(views_accounts.balances(one), "balance_id", query.limit, query.cursor)
 
 
 def _page(items: list[Any], id_field: str, limit: int, cursor: str | None) -> Page:

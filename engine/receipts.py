@@ -28,6 +28,7 @@ def transaction(event: TransactionRecorded) -> TransactionView:
         source=event.source,
         method=event.method,
         account_id=event.account_id,
+        to_account_id=event.to_account_id,
         status=event.status,
         kind=event.kind,
         direction=event.direction,

@@ -75,6 +75,7 @@ class Spend(Struct, frozen=True, gc=False):
     direction: str
     occurred_at: datetime
     balance_after: int | None
+    """What is known to be left where the round-up is taken from."""
 
 
 class Saver(Struct, frozen=True, gc=False):

@@ -2,6 +2,7 @@
 
 from msgspec import Struct, field
 
+from engine.accounts import Account
 from engine.alerts import AlertBook
 from engine.allocation import Allocation
 from engine.budgets import Budget
@@ -37,3 +38,4 @@ class UserState(Struct, kw_only=True):
     parked: Parked = field(default_factory=Parked)
     challenges: ChallengeBook = field(default_factory=ChallengeBook)
     allocation: Allocation = field(default_factory=Allocation)
+    accounts: dict[str, Account] = field(default_factory=dict)

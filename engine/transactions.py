@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from engine import alerts, allocation, budget_alerts, budgets, jars, money, roundups, spent, streaks
+from engine import accounts, alerts, allocation, budget_alerts, budgets, jars, money, roundups, spent, streaks
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import Direction, EditTransaction, RecordTransaction
@@ -138,6 +138,7 @@ def recorded(state: UserState, command: RecordTransaction, context: Context, tod
         mcc=command.mcc,
         reference=command.reference,
         account_id=command.account_id,
+        to_account_id=command.to_account_id,
         balance_after=command.balance_after,
         method=command.method,
         counterparty=command.counterparty,
@@ -161,8 +162,11 @@ def _round_up(
     state: UserState, command: RecordTransaction, direction: str, when: datetime, today: date, context: Context
 ) -> RoundUp:
     profile = state.profile
+    left = command.balance_after
+    if state.accounts:
+        left = accounts.spendable(state.accounts, command, when, profile.currency)
     return roundups.decide(
-        roundups.Spend(command.amount, command.kind, direction, when, command.balance_after),
+        roundups.Spend(command.amount, command.kind, direction, when, left),
         roundups.Saver(
             profile.rounding,
             profile.currency,

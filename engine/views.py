@@ -77,6 +77,7 @@ class TransactionView(Struct, frozen=True, kw_only=True):
     flags: list[str]
     revision: int
     provenance: str
+    to_account_id: str | None = None
     mcc: str | None = None
     reference: str | None = None
     counterparty: str | None = None

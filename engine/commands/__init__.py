@@ -5,6 +5,14 @@ bytes, so the hash of a command (idempotency) survives a release that adds a fie
 of the `currency` beside them; times carry an offset.
 """
 
+from engine.commands.accounts import (
+    AccountChanges,
+    AccountFields,
+    AccountType,
+    CreateAccount,
+    EditAccount,
+    RemoveAccount,
+)
 from engine.commands.budgets import DeleteBudget, SetBudget
 from engine.commands.challenges import Confirm
 from engine.commands.jars import (
@@ -62,11 +70,17 @@ Command = (
     | DeleteBudget
     | Confirm
     | RaiseCaps
+    | CreateAccount
+    | EditAccount
+    | RemoveAccount
 )
 
 
 __all__ = [
     "AMOUNT_MAX",
+    "AccountChanges",
+    "AccountFields",
+    "AccountType",
     "AllocationMode",
     "AllocationPart",
     "Amount",
@@ -76,12 +90,14 @@ __all__ = [
     "BudgetPeriod",
     "Command",
     "Confirm",
+    "CreateAccount",
     "CreateJar",
     "Currency",
     "DeleteBudget",
     "DeleteJar",
     "DepositToJar",
     "Direction",
+    "EditAccount",
     "EditJar",
     "EditTransaction",
     "ExactMultiple",
@@ -99,6 +115,7 @@ __all__ = [
     "RaiseCaps",
     "RecordTransaction",
     "RefundPolicy",
+    "RemoveAccount",
     "Rollover",
     "Rounding",
     "RoundingPatch",

@@ -42,6 +42,9 @@ class TransactionFields(Struct, frozen=True, kw_only=True, omit_defaults=True, f
     occurred_at: datetime | None = None
     reference: ShortText | None = None
     account_id: ShortText | None = None
+    """The account that paid or was paid: one of the user's, or the source's own name for it."""
+    to_account_id: ShortText | None = None
+    """The account that a debit arrives at, where it is the user's too: a transfer, the repayment of a card or loan."""
     balance_after: Balance | None = None
     method: ShortText | None = None
     counterparty: ShortText | None = None

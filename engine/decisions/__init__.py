@@ -1,8 +1,14 @@
 """Who decides each command. To add a feature, add its file and a line in `DECIDE`."""
 
 from engine.commands import Confirm
-from engine.decisions import budgets, challenges, jars, profile, transactions
+from engine.decisions import accounts, budgets, challenges, jars, profile, transactions
 from engine.decisions.handler import Decide
 
-DECIDE: dict[type, Decide] = {**profile.DECIDE, **transactions.DECIDE, **jars.DECIDE, **budgets.DECIDE}
+DECIDE: dict[type, Decide] = {
+    **profile.DECIDE,
+    **transactions.DECIDE,
+    **jars.DECIDE,
+    **budgets.DECIDE,
+    **accounts.DECIDE,
+}
 DECIDE[Confirm] = challenges.confirming(DECIDE)

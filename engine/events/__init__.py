@@ -4,6 +4,7 @@ Names are in the past tense. A field added later takes a default; a changed mean
 that moves money carries `postings` that sum to zero per currency (`engine.ledger`). Amounts in minor units.
 """
 
+from engine.events.accounts import AccountCreated, AccountDescription, AccountEdited, AccountRemoved, Statement
 from engine.events.alerts import AlertRaised, AlertType, Severity
 from engine.events.budgets import BudgetDeleted, BudgetSet
 from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
@@ -32,10 +33,17 @@ Event = (
     | ChallengeIssued
     | ChallengeTried
     | ChallengeSpent
+    | AccountCreated
+    | AccountEdited
+    | AccountRemoved
 )
 
 
 __all__ = [
+    "AccountCreated",
+    "AccountDescription",
+    "AccountEdited",
+    "AccountRemoved",
     "AlertRaised",
     "AlertType",
     "AllocationSet",
@@ -57,6 +65,7 @@ __all__ = [
     "RoundUp",
     "Severity",
     "SkipReason",
+    "Statement",
     "TimerCancelled",
     "TimerSet",
     "TransactionEdited",

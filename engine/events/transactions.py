@@ -59,6 +59,7 @@ class TransactionRecorded(
     mcc: str | None = None
     reference: str | None = None
     account_id: str | None = None
+    to_account_id: str | None = None
     balance_after: int | None = None
     method: str | None = None
     counterparty: str | None = None

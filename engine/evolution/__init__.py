@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import Event
-from engine.evolution import budgets, challenges, jars, profile, timers, transactions
+from engine.evolution import accounts, budgets, challenges, jars, profile, timers, transactions
 from engine.evolution.handler import Evolve
 from engine.state import UserState
 
@@ -16,6 +16,7 @@ _EVOLVE: dict[type, Evolve] = {
     **budgets.EVOLVE,
     **timers.EVOLVE,
     **challenges.EVOLVE,
+    **accounts.EVOLVE,
 }
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from engine import refunds, spent, transactions
+from engine import accounts, refunds, spent, transactions
 from engine.events import TransactionEdited, TransactionRecorded, TransactionRefunded
 from engine.evolution.handler import Evolve
 from engine.evolution.saving import jar_saved
@@ -23,6 +23,8 @@ def _recorded(state: UserState, event: TransactionRecorded) -> None:
         jar_saved(state, part.jar_id, part.amount, event.local_date)
     if event.kind == "refund":
         refunds.parked(state, event)
+    if state.accounts:
+        accounts.moved(state.accounts, event)
 
 
 def _refunded(state: UserState, event: TransactionRefunded) -> None:
@@ -30,6 +32,7 @@ def _refunded(state: UserState, event: TransactionRefunded) -> None:
     state.ledger.post(event.postings)
     if event.credit is not None:
         state.transactions += 1
+        accounts.moved(state.accounts, event.credit)
     state.parked.release(event.transaction_id)
     if event.counts_as_spend and event.amount:
         spent.count(state, event.local_date, event.category, -event.amount)

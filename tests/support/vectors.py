@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct
 from engine import money
 from engine.behaviour import Refused
 from engine.commands import Command, RecordTransaction
+from engine.queries import GetAccounts
 from tests.support.person import BEHAVIOUR, Person
 
 FOLDER = Path(__file__).parent.parent / "vectors"
@@ -47,6 +48,7 @@ class Then(Struct, frozen=True, forbid_unknown_fields=True):
     jars: dict[str, int] | None = None
     balances: dict[str, int] | None = None
     text: str | None = None
+    accounts: dict[str, Any] | None = None
 
 
 class Vector(Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +102,9 @@ def check(vector: Vector, file: VectorFile) -> None:
         _match(_names(then.answer, person), person.answer(turn), "answer")
     if then.overview is not None:
         _match(_names(then.overview, person), person.overview(vector.when.at), "overview")
+    if then.accounts is not None:
+        found = person.ask(GetAccounts(), vector.when.at)["items"]
+        _match(_names(then.accounts, person), {one["name"]: one for one in found}, "accounts")
     _check_balances(then, person)
 
 
@@ -121,7 +126,7 @@ def _command(step: Step, file: VectorFile, person: Person, number: int) -> Comma
     fields = step.command
     if fields["type"] == "record_transaction":
         fields = {"external_id": f"E{number}", **file.transaction, **fields}
-        return msgspec.convert(fields, RecordTransaction)
+        return msgspec.convert(_names(fields, person), RecordTransaction)
     fields = _names(fields, person)
     if fields["type"] == "confirm":
         code = fields.pop("code")
@@ -138,6 +143,7 @@ def _names(value: Any, person: Person) -> Any:
         return [_names(inner, person) for inner in value]
     if isinstance(value, str) and value.startswith("$"):
         ids = {jar.name: jar.jar_id for jar in person.state.jars.values()}
+        ids |= {account.name: account.account_id for account in person.state.accounts.values()}
         ids |= {t.external_id: t.transaction_id for t in person.transactions.values()}
         challenges = list(person.state.challenges.known)
         return challenges[-1] if value == "$challenge" else ids[value[1:]]
