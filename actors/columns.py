@@ -6,7 +6,7 @@ from typing import Any
 from actors.arrays import BigInts, Bytes, Texts, Times
 from actors.journal import DueTimer, JournalRow, TurnWrite
 from actors.slots import slot_of
-from engine.behaviour import AlertRow, OutboxRow, TimerRow, TransactionRow
+from engine.behaviour import AlertRow, OutboxRow, RecordRow, TimerRow, TransactionRow
 
 
 def _journal(turns: Sequence[TurnWrite]) -> dict[str, Any]:
@@ -55,6 +55,22 @@ def _alerts(pairs: Sequence[tuple[JournalRow, AlertRow]]) -> dict[str, Any]:
         "al_categories": Texts([alert.category for _, alert in pairs]),
         "al_times": Times([alert.at for _, alert in pairs]),
         "al_sealed": Bytes([alert.sealed for _, alert in pairs]),
+    }
+
+
+def _records(pairs: Sequence[tuple[JournalRow, RecordRow]]) -> dict[str, Any]:
+    return {
+        "re_slots": BigInts([row.slot for row, _ in pairs]),
+        "re_entities": Texts([row.entity_id for row, _ in pairs]),
+        "re_kinds": Texts([record.kind for _, record in pairs]),
+        "re_ids": Texts([record.record_id for _, record in pairs]),
+        "re_tenants": Texts([row.entity_id.partition("/")[0] for row, _ in pairs]),
+        "re_seqs": BigInts([row.seq for row, _ in pairs]),
+        "re_states": Texts([record.state for _, record in pairs]),
+        "re_times": Times([record.at for _, record in pairs]),
+        "re_amounts": BigInts([record.amount for _, record in pairs]),
+        "re_currencies": Texts([record.currency for _, record in pairs]),
+        "re_sealed": Bytes([record.sealed for _, record in pairs]),
     }
 
 
@@ -135,6 +151,7 @@ def columns(turns: Sequence[TurnWrite]) -> tuple[tuple[str, ...], dict[str, Any]
     """Return the legs a batch needs beside the journal's, and the columns of all of them."""
     transactions: dict[tuple[str, str], tuple[JournalRow, TransactionRow]] = {}
     alerts: dict[tuple[str, str], tuple[JournalRow, AlertRow]] = {}
+    records: dict[tuple[str, str, str], tuple[JournalRow, RecordRow]] = {}
     timers = _Timers()
     outbox: list[tuple[JournalRow, OutboxRow]] = []
     for turn in turns:
@@ -143,6 +160,8 @@ def columns(turns: Sequence[TurnWrite]) -> tuple[tuple[str, ...], dict[str, Any]
             transactions[row.entity_id, tx.transaction_id] = (row, tx)
         for alert in rows.alerts:
             alerts[row.entity_id, alert.alert_id] = (row, alert)
+        for record in rows.records:
+            records[row.entity_id, record.kind, record.record_id] = (row, record)
         if turn.fired is not None:
             timers.fire(row, turn.fired)
         for timer in rows.timers:
@@ -153,6 +172,8 @@ def columns(turns: Sequence[TurnWrite]) -> tuple[tuple[str, ...], dict[str, Any]
         legs["transactions"] = _transactions(list(transactions.values()))
     if alerts:
         legs["alerts"] = _alerts(list(alerts.values()))
+    if records:
+        legs["records"] = _records(list(records.values()))
     legs |= timers.legs()
     if outbox:
         legs["outbox"] = _outbox(outbox)

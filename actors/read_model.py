@@ -27,6 +27,19 @@ class SealedRow(Struct, frozen=True):
     sealed: bytes
 
 
+class Record(Struct, frozen=True):
+    """A row of a list over all entities of a tenant."""
+
+    entity_id: str
+    record_id: str
+    state: str
+    at: datetime
+    amount: int
+    currency: str
+    seq: int
+    sealed: bytes
+
+
 class ReadModel:
     """Reads for one entity at a time. Raises `psycopg.Error` and `psycopg_pool.PoolTimeout`."""
 
@@ -80,6 +93,40 @@ class ReadModel:
             limit=limit,
         )
 
+    async def records(
+        self,
+        tenant: str,
+        kind: str,
+        *,
+        limit: int,
+        state: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        after: tuple[datetime, str, str] | None = None,
+    ) -> list[Record]:
+        """Return a tenant's records of a kind, earliest first; `after` is (at, entity id, record id) of the last seen.
+
+        Without a `state` the whole kind is sorted: for lists that stay short.
+        """
+        parameters = {
+            "tenant": tenant,
+            "kind": kind,
+            "state": state,
+            "from_": from_,
+            "to": to,
+            "after_at": after[0] if after else None,
+            "after_entity": after[1] if after else None,
+            "after_id": after[2] if after else None,
+            "limit": limit,
+        }
+        query = sql.records_page(in_state=state is not None)
+        return [Record(*row) for row in await self._fetch(query, parameters)]
+
+    async def record(self, tenant: str, kind: str, record_id: str) -> Record | None:
+        """Return one record of a tenant, whosever it is; None when there is none."""
+        rows = await self._fetch(sql.RECORD, {"tenant": tenant, "kind": kind, "record_id": record_id})
+        return Record(*rows[0]) if rows else None
+
     async def turns(self, entity_id: str, *, limit: int, before: int | None = None) -> list[Turn]:
         """Return decoded turns of the journal with a seq below `before`, newest first."""
         parameters = {
@@ -88,9 +135,7 @@ class ReadModel:
             "before": SEQ_MAX if before is None else before,
             "limit": limit,
         }
-        async with self._pool.connection() as connection:
-            cursor = await connection.cursor(binary=True).execute(sql.TURNS_BEFORE, parameters)
-            stored = [StoredTurn(*row) for row in await cursor.fetchall()]
+        stored = [StoredTurn(*row) for row in await self._fetch(sql.TURNS_BEFORE, parameters)]
         return [self._turn(entity_id, turn) for turn in stored]
 
     def _turn(self, entity_id: str, stored: StoredTurn) -> Turn:
@@ -98,6 +143,10 @@ class ReadModel:
         return Turn(entity_id, stored.seq, stored.at, events, result)
 
     async def _rows(self, query: str, **parameters: Any) -> list[SealedRow]:
+        return [SealedRow(*row) for row in await self._fetch(query, parameters)]
+
+    async def _fetch(self, query: str, parameters: dict[str, Any]) -> list[Any]:
         async with self._pool.connection() as connection:
             cursor = await connection.cursor(binary=True).execute(query, parameters)
-            return [SealedRow(*row) for row in await cursor.fetchall()]
+            rows: list[Any] = await cursor.fetchall()
+            return rows

@@ -111,6 +111,24 @@ alerts = sa.Table(
     sa.Index("alerts_newest", "slot", "entity_id", "at", "alert_id"),
 )
 
+records = sa.Table(
+    "records",
+    metadata,
+    _slot(),
+    _entity_id(),
+    sa.Column("kind", _BYTEWISE, primary_key=True),
+    sa.Column("record_id", _BYTEWISE, primary_key=True),
+    sa.Column("tenant", _BYTEWISE, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("state", _BYTEWISE, nullable=False),
+    sa.Column("at", _TIME, nullable=False),
+    sa.Column("amount", sa.BigInteger, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("sealed", BYTEA, nullable=False),
+    sa.Index("records_listed", "tenant", "kind", "state", "at", "entity_id", "record_id"),
+    sa.Index("records_named", "tenant", "kind", "record_id"),
+)
+
 timers = sa.Table(
     "timers",
     metadata,

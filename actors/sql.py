@@ -44,6 +44,18 @@ alerts_leg AS (
     ON CONFLICT (slot, entity_id, alert_id) DO UPDATE SET sealed = EXCLUDED.sealed
 )"""
 
+_RECORDS = """
+records_leg AS (
+    INSERT INTO records (slot, entity_id, kind, record_id, tenant, seq, state, at, amount, currency, sealed)
+    SELECT * FROM unnest(%(re_slots)b::bigint[], %(re_entities)b::text[], %(re_kinds)b::text[], %(re_ids)b::text[],
+        %(re_tenants)b::text[], %(re_seqs)b::bigint[], %(re_states)b::text[], %(re_times)b::timestamptz[],
+        %(re_amounts)b::bigint[], %(re_currencies)b::text[], %(re_sealed)b::bytea[])
+    WHERE EXISTS (SELECT 1 FROM own)
+    ON CONFLICT (slot, entity_id, kind, record_id) DO UPDATE SET
+        seq = EXCLUDED.seq, state = EXCLUDED.state, at = EXCLUDED.at, amount = EXCLUDED.amount,
+        currency = EXCLUDED.currency, sealed = EXCLUDED.sealed
+)"""
+
 _TIMERS = """
 timers_leg AS (
     INSERT INTO timers (slot, entity_id, timer_id, due, body, wakes, tries)
@@ -83,6 +95,7 @@ outbox_leg AS (
 _LEGS = {
     "transactions": _TRANSACTIONS,
     "alerts": _ALERTS,
+    "records": _RECORDS,
     "timers": _TIMERS,
     "timers_gone": _TIMERS_GONE,
     "timers_fired": _TIMERS_FIRED,
@@ -240,3 +253,21 @@ WHERE slot = %(slot)s AND entity_id = %(entity_id)s
     AND (%(before_at)s::timestamptz IS NULL
         OR (at, alert_id) < (%(before_at)s::timestamptz, %(before_id)s::text COLLATE "C"))
 ORDER BY at DESC, alert_id DESC LIMIT %(limit)s"""
+
+
+@cache
+def records_page(*, in_state: bool) -> str:
+    """Return the query of a page of records: of one state it walks the index, of all it sorts what there is."""
+    return f"""
+SELECT entity_id, record_id, state, at, amount, currency, seq, sealed FROM records
+WHERE tenant = %(tenant)s AND kind = %(kind)s{" AND state = %(state)s" * in_state}
+    AND (%(from_)s::timestamptz IS NULL OR at >= %(from_)s::timestamptz)
+    AND (%(to)s::timestamptz IS NULL OR at < %(to)s::timestamptz)
+    AND (%(after_at)s::timestamptz IS NULL OR (at, entity_id, record_id)
+        > (%(after_at)s::timestamptz, %(after_entity)s::text COLLATE "C", %(after_id)s::text COLLATE "C"))
+ORDER BY at, entity_id, record_id LIMIT %(limit)s"""
+
+
+RECORD = """
+SELECT entity_id, record_id, state, at, amount, currency, seq, sealed FROM records
+WHERE tenant = %(tenant)s AND kind = %(kind)s AND record_id = %(record_id)s LIMIT 1"""

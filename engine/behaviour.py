@@ -102,6 +102,21 @@ class AlertRow(Struct, frozen=True):
     sealed: bytes
 
 
+class RecordRow(Struct, frozen=True):
+    """A row of the read model `records`: what a list over all users of a tenant shows, such as instructions.
+
+    Written again it replaces itself, by (entity, kind, record id). `at` is what its lists are ordered by.
+    """
+
+    kind: str
+    record_id: str
+    state: str
+    at: datetime
+    amount: int
+    currency: str
+    sealed: bytes
+
+
 class TimerRow(Struct, frozen=True):
     """A durable timer: at `due` the command in `body` is delivered, exactly once, by a turn that deletes the row."""
 
@@ -137,6 +152,7 @@ class Rows(Struct, frozen=True):
     alerts: Sequence[AlertRow] = ()
     timers: Sequence[TimerRow] = ()
     outbox: Sequence[OutboxRow] = ()
+    records: Sequence[RecordRow] = ()
 
 
 class Turn(Struct, frozen=True):

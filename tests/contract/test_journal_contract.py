@@ -16,7 +16,7 @@ from actors.journal import (
     Snapshot,
 )
 from actors.slots import slot_of
-from engine.behaviour import AlertRow, OutboxRow, Rows, TimerRow
+from engine.behaviour import AlertRow, OutboxRow, RecordRow, Rows, TimerRow
 from tests.contract.conftest import OpenJournal
 from tests.support.rows import AT, transaction, turn
 
@@ -83,6 +83,7 @@ async def test_every_leg_of_the_commit_is_taken(journal: Journal) -> None:
         [AlertRow("a1", 1, "large", None, AT, b"x")],
         [TimerRow("ring", AT, b"x"), TimerRow("gone", AT, None)],
         [OutboxRow("o1", "log", b"x")],
+        [RecordRow("instruction", "i1", "open", AT, 5, "INR", b"x")],
     )
     await journal.commit(
         0, term, [turn("u", 1, rows=rows), turn("u", 2, rows=Rows(timers=[TimerRow("ring", AT, None)]))]

@@ -21,7 +21,7 @@ from actors.journal import (
     TurnWrite,
 )
 from actors.slots import shard_of
-from engine.behaviour import OutboxRow
+from engine.behaviour import OutboxRow, RecordRow
 
 
 class MemoryStore:
@@ -36,6 +36,8 @@ class MemoryStore:
         self.identities: dict[tuple[str, str, str, str], bytes] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.outbox: list[OutboxRow] = []
+        self.records: dict[tuple[str, str, str], RecordRow] = {}
+        """By (entity id, kind, record id)."""
         self.timers: dict[tuple[str, str], tuple[datetime, DueTimer]] = {}
         """By (entity id, timer id): when each wakes, and what it is."""
 
@@ -115,6 +117,8 @@ class MemoryJournal:
             self.store.transactions[row.entity_id, transaction.transaction_id] = transaction.sealed
             identity = (row.entity_id, transaction.origin, transaction.source, transaction.external_id)
             self.store.identities[identity] = transaction.sealed
+        for record in turn.rows.records:
+            self.store.records[row.entity_id, record.kind, record.record_id] = record
         if turn.fired is not None:
             self._drop(turn.fired)
         for timer in turn.rows.timers:

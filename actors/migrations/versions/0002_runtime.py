@@ -1,4 +1,7 @@
-"""Timers fire: when each wakes (later than due once it has broken its turn), and how often it has."""
+"""Timers that wake, and lists over all users of a tenant.
+
+A timer wakes later than it is due once its command has broken its turn.
+"""
 
 from alembic import op
 
@@ -15,7 +18,27 @@ DROP INDEX timers_due;
 CREATE INDEX timers_wake ON timers (wakes);
 """
 
+_RECORDS = """
+CREATE TABLE records (
+    slot integer NOT NULL,
+    entity_id text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    record_id text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    state text COLLATE "C" NOT NULL,
+    at timestamptz NOT NULL,
+    amount bigint NOT NULL,
+    currency text NOT NULL,
+    sealed bytea NOT NULL,
+    PRIMARY KEY (slot, entity_id, kind, record_id)
+);
+CREATE INDEX records_listed ON records (tenant, kind, state, at, entity_id, record_id);
+CREATE INDEX records_named ON records (tenant, kind, record_id);
+"""
+
 
 def upgrade() -> None:
     """Add what this release needs."""
-    op.execute(_TIMERS)
+    for part in (_TIMERS, _RECORDS):
+        op.execute(part)
