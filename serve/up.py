@@ -231,15 +231,15 @@ class Instance:
 
     def _stop_ray(self, node: RayNode) -> None:
         with _step("ray"):
-            self._while_ray_lives("ray", node.stop)
+            # Its parts end in the course of this, and then there is nothing more to wait for.
+            self._while_ray_lives(node.stop)
             if node.dead():
                 node.abandon()
 
-    def _while_ray_lives(self, name: str, act: Callable[[], None]) -> None:
-        """Carry out a step that needs Ray, but not past Ray's own end.
+    def _while_ray_lives(self, act: Callable[[], None], name: str = "") -> None:
+        """Carry out a step that needs Ray, but not past Ray's own end, and say so when the step has a name.
 
-        A signal to the whole group (`timeout`, systemd) ends Ray's processes too, and whoever asks them then waits for
-        a minute. What is left is ended by its mark.
+        Whoever asks a Ray that is gone waits for a minute. What is left is ended by its mark.
         """
         failed: list[BaseException] = []
 
@@ -249,12 +249,13 @@ class Instance:
             except BaseException as error:
                 failed.append(error)
 
-        step = Thread(target=carry_out, name=f"stop {name}", daemon=True)
+        step = Thread(target=carry_out, name=f"stop {name or 'ray'}", daemon=True)
         step.start()
         while step.is_alive():
             step.join(0.1)
             if self.ray and (part := self.ray.dead()):
-                say(f"not waiting for {name}: Ray's {part} has ended already")
+                if name:
+                    say(f"not waiting for {name}: Ray's {part} has ended already")
                 return
         if failed:
             raise failed[0]
@@ -266,7 +267,7 @@ class Instance:
 
     def _drain(self) -> None:
         with _step("shards"):
-            self._while_ray_lives("shards", lambda: (self.parts.drain or _drain)(self.config))
+            self._while_ray_lives(lambda: (self.parts.drain or _drain)(self.config), "shards")
 
     def _start_serve(self) -> None:
         from serve import deploy
@@ -280,7 +281,7 @@ class Instance:
 
         with _step("serve"):
             outlived = bool(self.settings.ray_address)
-            self._while_ray_lives("serve", lambda: deploy.stop(outlived=outlived))
+            self._while_ray_lives(lambda: deploy.stop(outlived=outlived), "serve")
 
     def _await_ready(self) -> None:
         def answers() -> bool:

@@ -8,6 +8,8 @@ import contextlib
 import logging
 import os
 import secrets
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,52 @@ def ray_environment(run: RunFolder) -> dict[str, str]:
     }
 
 
+_apart = False
+
+
+@cache
+def _follow() -> None:
+    """Have children that begin while `_apart` holds lead a process group of their own. Once for all: it stays."""
+
+    def leave() -> None:
+        if _apart:
+            os.setpgid(0, 0)
+
+    os.register_at_fork(after_in_child=leave)
+
+
+@contextlib.contextmanager
+def _apart_from_our_group() -> Iterator[None]:
+    """Start Ray's processes where no signal to our group reaches them; the kernel still ends them with us.
+
+    `timeout`, systemd and a terminal signal the whole group. Ray's processes would then end before they are asked to,
+    and Ray's own threads in this process exit on the spot, with code 1, when they notice.
+    """
+    global _apart
+    _follow()
+    _apart = True
+    try:
+        yield
+    finally:
+        _apart = False
+
+
+@contextlib.contextmanager
+def _our_signals_kept() -> Iterator[None]:
+    """Keep Ray from taking SIGTERM: its handler raises `SystemExit` wherever the program is, or nowhere at all.
+
+    Ray 2.60 has no setting for it; it sets the handler through this one function.
+    """
+    from ray._private import utils
+
+    theirs = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda _handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = theirs
+
+
 class RayNode:
     """A Ray of our own, or a connection to another's. `start` before anything that imports Ray's state."""
 
@@ -63,21 +111,23 @@ class RayNode:
         quiet: dict[str, Any] = {"namespace": self._namespace, "log_to_driver": False, "logging_level": logging.ERROR}
         if self._address:
             try:
-                ray.init(address=self._address, **quiet)
+                with _our_signals_kept():
+                    ray.init(address=self._address, **quiet)
             except (RuntimeError, ConnectionError) as error:
                 raise WrongCluster(f"cannot join the Ray cluster at {self._address}: {error}") from error
             self._refuse_other_versions()
             return
         os.chdir(self._run.empty)
-        ray.init(
-            address="local",
-            include_dashboard=False,
-            num_cpus=LOGICAL_CPUS,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _temp_dir=str(self._run.ray),
-            _node_ip_address="127.0.0.1",
-            **quiet,
-        )
+        with _apart_from_our_group(), _our_signals_kept():
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                num_cpus=LOGICAL_CPUS,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _temp_dir=str(self._run.ray),
+                _node_ip_address="127.0.0.1",
+                **quiet,
+            )
         self._own = {n: p for n, p in processes.children().items() if n in ("raylet", "gcs_server")}
 
     def dead(self) -> str | None:

@@ -206,10 +206,31 @@ def test_no_other_user_of_the_machine_reaches_what_ray_keeps(boond: UpFromOutsid
     assert any(folder.stat().st_mode & 0o077 == 0 for folder in ways)
 
 
-def test_a_signal_to_the_whole_group_stops_it_though_ray_hears_it_too(folder: Path) -> None:
-    """As `timeout` and systemd send it: Ray's processes end first, and nobody may wait for their answers."""
+def test_a_signal_to_the_whole_group_stops_it_in_order(folder: Path) -> None:
+    """As `timeout` and systemd send it. Ray's processes must not hear it: whoever asks one that is gone waits."""
     with UpFromOutside(folder / "grouped") as up:
         os.killpg(up.process.pid, signal.SIGTERM)
-        assert up.process.wait(40) == 0
+        assert up.process.wait(40) == 0, up.log.read_text()[-3000:]
+        assert "not waiting" not in up.log.read_text()
         assert processes.wait_until(lambda: not up.processes(), 10)
         assert not up.run.path.exists()
+
+
+def test_a_signal_while_ray_starts_stops_it_without_a_trace(folder: Path) -> None:
+    """Ray takes SIGTERM for itself in `ray.init`; `up` exited with 15 and left its folder, or went on for ever."""
+    up = UpFromOutside(folder / "early")
+    try:
+        assert processes.wait_until(lambda: any(p for p in up.processes() if _name(p) == "raylet"), 40)
+        assert up.stop(signal.SIGTERM) == 0, up.log.read_text()[-3000:]
+        assert processes.wait_until(lambda: not up.processes(), 10)
+        assert not up.run.path.exists()
+    finally:
+        processes.end_all(up.processes)
+        up.run.remove()
+
+
+def _name(process: processes.Identity) -> str:
+    try:
+        return Path(f"/proc/{process.pid}/comm").read_text().strip()
+    except OSError:
+        return ""
