@@ -18,6 +18,7 @@ from actors.runtime import Unavailable
 from serve.live.delivery import Delivery, HistoryGone, Verdict
 from serve.live.expenses import Expenses
 from serve.live.limits import Limits
+from serve.live.names import translator
 from serve.live.outbound import Disconnected, Outbound, Wire
 from serve.live.ports import Ports, Principal
 from serve.live.protocol import (
@@ -58,6 +59,7 @@ class Connection:
         self._spending = 0
         self._closing: Close | None = None
         self._entity_id = ""
+        self._in_their_names = translator("boond")
         self._reader: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._stream: asyncio.Task[None] | None = None
@@ -104,7 +106,7 @@ class Connection:
         """Take a committed turn from the feed."""
         verdict = self.delivery.offer(seq)
         if verdict is Verdict.DELIVER:
-            self._put(text)
+            self._put(self._in_their_names(text))
         elif verdict is Verdict.CATCH_UP:
             self._restart_catch_up()
 
@@ -132,7 +134,8 @@ class Connection:
                     self._send(frame)
                 case Close():
                     self._end(effect)
-                case Enter(principal=principal, resume=resume):
+                case Enter(principal=principal, resume=resume, names=names):
+                    self._in_their_names = translator(names)
                     self._restart(partial(self._enter, principal, resume))
                 case Renew():
                     self._send(Ready(self._ports.epoch, self.delivery.head, resumed=True))
@@ -188,7 +191,7 @@ class Connection:
         for frame in page:
             await self.outbound.room()
             if self.delivery.advance(frame.seq):
-                self._put(encode_turn(frame))
+                self._put(self._in_their_names(encode_turn(frame)))
 
     async def _page(self, after: int) -> list[Frame]:
         """Read the next turns; raises `HistoryGone` when the journal goes on having none, or begins later."""

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from actors.messages import Frame
+from serve.live.names import Names
 
 SUBPROTOCOL = "boond.v1"
 
@@ -39,10 +40,11 @@ class Position(Struct, frozen=True):
 
 
 class Auth(Struct, frozen=True, tag_field="t", tag="auth"):
-    """The first frame; later on the same socket, a fresh token for the same user."""
+    """The first frame; later on the same socket, a fresh token for the same user. The first one's `names` hold."""
 
     token: str | None = None
     resume: Position | None = None
+    names: Names = "boond"
 
 
 class Resume(Struct, frozen=True, tag_field="t", tag="resume"):

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from serve.live.limits import Limits
+from serve.live.names import Names
 from serve.live.ports import Clock, Principal, TokenRefused
 from serve.live.protocol import (
     Ack,
@@ -57,6 +58,7 @@ class Enter(Struct, frozen=True):
 
     principal: Principal
     resume: Position | None
+    names: Names = "boond"
 
 
 class Renew(Struct, frozen=True):
@@ -203,9 +205,9 @@ class Session:
             return self.close(CloseCode.FORBIDDEN, f"a live stream belongs to role user, not {principal.role}")
         if self.principal is not None and principal.entity_id != self.principal.entity_id:
             return self.close(CloseCode.FORBIDDEN, "a socket keeps its user; open another one")
-        return self._accept(principal, auth.resume)
+        return self._accept(principal, auth)
 
-    def _accept(self, principal: Principal, resume: Position | None) -> list[Effect]:
+    def _accept(self, principal: Principal, auth: Auth) -> list[Effect]:
         at, left_s = self._clock.monotonic(), principal.expires_at - self._clock.now()
         if left_s <= 0:
             return self.close(CloseCode.UNAUTHENTICATED, "the token has expired")
@@ -215,7 +217,7 @@ class Session:
         if first:
             self.phase = Phase.ENTERING
         self._schedule()
-        return [Enter(principal, resume) if first else Renew()]
+        return [Enter(principal, auth.resume, auth.names) if first else Renew()]
 
     def _schedule(self) -> None:
         self.due = min(self._ends, self._warns, self._beats)

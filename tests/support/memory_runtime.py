@@ -65,11 +65,11 @@ class MemoryRuntime:
     def shard_of(self, entity_id: str) -> int:
         return zlib.crc32(entity_id.encode()) % len(self._shards)
 
-    def commit(self, entity_id: str, *, fed: bool = True) -> Frame:
+    def commit(self, entity_id: str, *, fed: bool = True, event: str = "transaction_recorded") -> Frame:
         """Commit one turn; not `fed`: the shard dies before its feed has it (a restart must follow)."""
         turns = self.journal.setdefault(entity_id, [])
         seq = len(turns) + 1
-        events = [{"type": "transaction_recorded", "data": {"n": seq}}]
+        events = [{"type": event, "data": {"n": seq}}]
         frame = Frame(entity_id, seq, "2026-11-20T10:00:00+05:30", json.dumps(events).encode())
         turns.append(frame)
         shard = self._shards[self.shard_of(entity_id)]

@@ -66,6 +66,20 @@ async def test_resume_sends_what_was_missed_then_what_comes(gateway: Gateway, ru
     assert max(limit for _, _, limit in runtime.history_calls) == 10
 
 
+async def test_a_client_may_ask_for_the_travel_apps_names_in_history_and_live(
+    gateway: Gateway, runtime: MemoryRuntime
+) -> None:
+    runtime.commit(ASHA, event="budget_exceeded")
+    client, ours = Client(gateway), await entered(gateway, seq=0)
+    await settle()
+    resume = {"epoch": EPOCH, "seq": 0}
+    await client.say({"t": "auth", "token": "asha@3600", "resume": resume, "names": "jatour"})
+    runtime.commit(ASHA, event="budget_exceeded")
+    await settle()
+    assert [turn["events"][0]["type"] for turn in client.of("turn")] == ["budget_threshold", "budget_threshold"]
+    assert [turn["events"][0]["type"] for turn in ours.of("turn")] == ["budget_exceeded", "budget_exceeded"]
+
+
 async def test_before_the_first_turn_is_a_position(gateway: Gateway, runtime: MemoryRuntime) -> None:
     client = await entered(gateway, seq=0)
     assert client.frames[1]["resumed"] is True
