@@ -1,74 +1,107 @@
-"""What moved in a jar, and why: read back from the events, which are the only place it is written."""
+"""What moved in a jar, and why: read back from the events, which are the only place it is written.
 
-from collections.abc import Iterable
+A new event that moves money in a jar takes a line in `REASONS`; one with postings that never do, a place in `NO_JAR`.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Any
 
 from msgspec import Struct
 
 from engine.behaviour import Turn
-from engine.events import JarDeleted, JarDeposited, Posting, TransactionRecorded, TransactionRefunded
+from engine.events import (
+    JarDeleted,
+    JarDeposited,
+    Posting,
+    TransactionEdited,
+    TransactionRecorded,
+    TransactionRefunded,
+)
 from engine.ledger import jar_account
+
+_HELD = ("settled", "reserved")
+"""Stages of money that has arrived."""
 
 
 class JarActivity(Struct, frozen=True, kw_only=True):
-    """One movement in a jar: minor units, positive into it. `seq` is the turn that moved it."""
+    """One movement in a jar: minor units, positive into it. `seq` is the turn that moved it.
+
+    The amounts of all movements add up to the balance. One of 0 says that money has arrived (`settled`), or has not
+    after all (`unsettled`): `stages` names what each stage gained or lost.
+    """
 
     seq: int
     at: datetime
-    type: Literal["round_up", "round_up_reversed", "deposit", "moved_in"]
+    type: str
     amount: int
     currency: str
+    stages: dict[str, int]
     transaction_id: str | None = None
     merchant: str | None = None
     deposit_id: str | None = None
+    transfer_id: str | None = None
     from_jar: str | None = None
+    to_jar: str | None = None
     refund_of: str | None = None
     """The purchase whose round-up a refund (`transaction_id`) took back."""
 
 
+class Reason(Struct, frozen=True):
+    """Why an event moves money: a word for each way; `shown` are fields of `JarActivity` by attribute of the event."""
+
+    into: str
+    out: str
+    shown: dict[str, str] = {}
+
+
+REASONS: dict[type, Reason] = {
+    TransactionRecorded: Reason(
+        "round_up", "round_up", {"transaction_id": "transaction_id", "merchant": "merchant_name"}
+    ),
+    TransactionRefunded: Reason(
+        "round_up",
+        "round_up_reversed",
+        {"transaction_id": "transaction_id", "merchant": "merchant", "refund_of": "original_id"},
+    ),
+    JarDeposited: Reason("deposit", "deposit", {"deposit_id": "deposit_id"}),
+    JarDeleted: Reason("moved_in", "moved_out", {"from_jar": "jar_id"}),
+}
+NO_JAR: frozenset[type] = frozenset({TransactionEdited})
+"""Events whose postings never name a jar."""
+
+
 def of_turn(turn: Turn, jar_id: str) -> list[JarActivity]:
     """Return what a turn moved in a jar."""
-    found = []
-    for event in turn.events:
-        postings: Iterable[Posting] = getattr(event, "postings", ())
-        account = jar_account(jar_id, "")
-        into = [posting for posting in postings if posting.account.startswith(account)]
-        amount = sum(posting.amount for posting in into)
-        if amount:
-            found.append(_movement(turn, event, amount, into[0].currency))
-    return found
+    found = (_movement(turn, event, jar_id) for event in turn.events if getattr(event, "postings", ()))
+    return [movement for movement in found if movement is not None]
 
 
-def _movement(turn: Turn, event: object, amount: int, currency: str) -> JarActivity:
-    match event:
-        case TransactionRecorded():
-            return JarActivity(
-                seq=turn.seq,
-                at=turn.at,
-                type="round_up",
-                amount=amount,
-                currency=currency,
-                transaction_id=event.transaction_id,
-                merchant=event.merchant_name,
-            )
-        case TransactionRefunded():
-            return JarActivity(
-                seq=turn.seq,
-                at=turn.at,
-                type="round_up_reversed",
-                amount=amount,
-                currency=currency,
-                transaction_id=event.transaction_id,
-                merchant=event.merchant,
-                refund_of=event.original_id,
-            )
-        case JarDeposited():
-            return JarActivity(
-                seq=turn.seq, at=turn.at, type="deposit", amount=amount, currency=currency, deposit_id=event.deposit_id
-            )
-        case JarDeleted():
-            return JarActivity(
-                seq=turn.seq, at=turn.at, type="moved_in", amount=amount, currency=currency, from_jar=event.jar_id
-            )
-    raise TypeError(f"{type(event).__name__} moves money in a jar, and no reason is known for it")
+def _movement(turn: Turn, event: Any, jar_id: str) -> JarActivity | None:
+    account = jar_account(jar_id, "")
+    stages: dict[str, int] = {}
+    for posting in _of(event.postings, account):
+        stage = posting.account.removeprefix(account)
+        stages[stage] = stages.get(stage, 0) + posting.amount
+    stages = {stage: amount for stage, amount in stages.items() if amount}
+    amount = sum(stages.values())
+    arrived = sum(stages.get(stage, 0) for stage in _HELD)
+    if not amount and not arrived:
+        return None
+    reason = REASONS[type(event)]
+    word = reason.into if amount > 0 else reason.out
+    if not amount:
+        word = "settled" if arrived > 0 else "unsettled"
+    return JarActivity(
+        seq=turn.seq,
+        at=turn.at,
+        type=word,
+        amount=amount,
+        currency=next(_of(event.postings, account)).currency,
+        stages=stages,
+        **{name: getattr(event, attribute) for name, attribute in reason.shown.items()},
+    )
+
+
+def _of(postings: list[Posting], account: str) -> Iterator[Posting]:
+    return (posting for posting in postings if posting.account.startswith(account))

@@ -1,9 +1,16 @@
 """A jar's activity is read back from the events that moved its money."""
 
 from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+from msgspec import Struct
 
 from engine import activity
+from engine.behaviour import Turn
 from engine.commands import CreateJar, DeleteJar, DepositToJar, RecordTransaction
+from engine.events import Event, JarDeposited, Posting
+from engine.views import Shown
 from tests.support.person import Person
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -26,3 +33,30 @@ def test_round_ups_deposits_and_moves_are_told_with_their_reason() -> None:
     (into_pune,) = activity.of_turn(moved, pune)
     assert (into_pune.type, into_pune.amount, into_pune.from_jar) == ("moved_in", 775, goa)
     assert activity.of_turn(bought, pune) == []
+
+
+def test_every_event_with_postings_has_a_reason_or_is_known_to_leave_jars_alone() -> None:
+    money = {event for event in get_args(Event) if "postings" in event.__struct_fields__}
+    assert money == activity.REASONS.keys() | activity.NO_JAR
+    assert not activity.REASONS.keys() & activity.NO_JAR
+
+
+@pytest.mark.parametrize("event", activity.REASONS, ids=lambda event: event.__name__)
+def test_what_a_reason_shows_is_there(event: type[Struct]) -> None:
+    shown = activity.REASONS[event].shown
+    assert shown.keys() <= set(activity.JarActivity.__struct_fields__)
+    assert set(shown.values()) <= set(event.__struct_fields__)
+
+
+def test_money_that_arrives_is_told_and_other_changes_of_stage_are_not() -> None:
+    def moved(**stages: int) -> list[activity.JarActivity]:
+        postings = [Posting(f"jar:g:{stage}", amount, "INR") for stage, amount in stages.items()]
+        event = JarDeposited(deposit_id="d", jar_id="g", at=AT, local_date=AT.date(), amount=1, postings=postings)
+        return activity.of_turn(Turn("main/u1", 7, AT, [event], Shown()), "g")
+
+    assert moved(accrued=-300, scheduled=300) == []
+    assert moved(settled=-300, reserved=300) == []
+    (arrived,) = moved(scheduled=-300, settled=300)
+    assert (arrived.type, arrived.amount, arrived.stages) == ("settled", 0, {"scheduled": -300, "settled": 300})
+    (gone,) = moved(settled=-300, accrued=300)
+    assert (gone.type, gone.amount) == ("unsettled", 0)

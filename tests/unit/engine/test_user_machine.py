@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
+from engine import activity, spent
 from engine import commands as c
-from engine import spent
 from engine.behaviour import Context, Facts, Refused
 from engine.events import AlertRaised, JarDeleted, TransactionRecorded, TransactionRefunded
 from engine.ledger import check_balanced, jar_account
@@ -50,6 +50,7 @@ class UserMachine(RuleBasedStateMachine):
         self.rearmed: set[str] = set()
         self.notified: dict[date, int] = {}
         self.snapshot_at = 1
+        self.moved: dict[str, int] = {}
         self.do(c.SetBudget(category="food", limit=limit, period=period))
         self.do(c.SetBudget(category="overall", limit=2 * limit))
 
@@ -70,6 +71,9 @@ class UserMachine(RuleBasedStateMachine):
                 assert naive.moved_nothing(event)
             if isinstance(event, TransactionRefunded):
                 self._refunded(event)
+        for jar_id in self.person.state.jars:
+            told = sum(movement.amount for movement in activity.of_turn(turn, jar_id))
+            self.moved[jar_id] = self.moved.get(jar_id, 0) + told
         assert BEHAVIOUR.answer(turn)
         assert BEHAVIOUR.push(turn)
 
@@ -268,7 +272,7 @@ class UserMachine(RuleBasedStateMachine):
                 state.ledger.balance(jar_account(jar.jar_id, stage), currency) for stage in ("accrued", "settled")
             ]
             assert min(stages) >= 0
-            assert jar.saved == sum(stages)
+            assert jar.saved == sum(stages) == self.moved.get(jar.jar_id, 0)
         assert sum(jar.saved for jar in state.jars.values()) == self.book.promised
         assert state.ledger.balance("promised", currency) == -self.book.promised
 
