@@ -4,6 +4,7 @@ A feature that adds a command is driven by the machines without a line here; a r
 makes the long stories that chance would not find.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -23,8 +24,10 @@ WORDS: dict[str, list[Any]] = {
     "origin": ["user", "user", "service:bank"],
     "code": ["100001", "100002", "100003", "999999"],
     "mcc": ["5411", "7011", "5541"],
+    "action": ["withdraw", "unlock_jar", "update_profile"],
     "image_url": ["https://example.org/jar.png"],
     "rrule": ["FREQ=MONTHLY", "FREQ=WEEKLY;BYDAY=MO", "FREQ=NEVER"],
+    "proof": ["0a1b"],
     "reference": ["123456789012", "123456789013"],
 }
 SMALL_MAX = 30_000
@@ -104,7 +107,7 @@ class Anything:
             case inspect.FloatType(ge=ge, le=le):
                 return random.uniform(-1.0 if ge is None else ge, 1.0 if le is None else le)
             case inspect.StrType():
-                return self._text(name, kind.max_length or 40)
+                return self._text(name, kind.max_length or 40, kind.pattern)
             case inspect.DateType():
                 return self._day()
             case inspect.DateTimeType():
@@ -139,10 +142,12 @@ class Anything:
             return self._random.choice([least, most])
         return self._random.randint(least if least > -SMALL_MAX else -100, min(most, SMALL_MAX))
 
-    def _text(self, name: str, length_max: int) -> str:
+    def _text(self, name: str, length_max: int, pattern: str | None) -> str:
         random = self._random
         if name in WORDS:
             return str(random.choice(WORDS[name]))
+        if pattern is not None and not re.search(pattern, "abc"):
+            raise TypeError(f"{name} must match {pattern}: put some into WORDS of `tests/machines/anything.py`")
         known = self._seen.like(name)
         if known and random.random() < 0.95:
             return random.choice(known)

@@ -4,9 +4,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.machines.accidents import Accidents
 from tests.machines.payments import Payments
+from tests.machines.second_factor import SecondFactor
 
 
-class World(Payments, Accidents):
+class World(Payments, SecondFactor, Accidents):
     """Every rule set at once."""
 
 
