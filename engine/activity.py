@@ -18,6 +18,7 @@ from engine.events import (
     TransactionRecorded,
     TransactionRefunded,
 )
+from engine.events.groups import GroupContributed, GroupPaidOut, GroupPledged, GroupPledgeVoided, GroupSpent
 from engine.ledger import jar_account
 
 _HELD = ("settled", "reserved")
@@ -41,6 +42,7 @@ class JarActivity(Struct, frozen=True, kw_only=True):
     merchant: str | None = None
     deposit_id: str | None = None
     transfer_id: str | None = None
+    group_id: str | None = None
     from_jar: str | None = None
     to_jar: str | None = None
     refund_of: str | None = None
@@ -66,8 +68,14 @@ REASONS: dict[type, Reason] = {
     ),
     JarDeposited: Reason("deposit", "deposit", {"deposit_id": "deposit_id"}),
     JarDeleted: Reason("moved_in", "moved_out", {"from_jar": "jar_id"}),
+    GroupPledged: Reason("group_contribution", "group_contribution"),
+    GroupPledgeVoided: Reason("group_contribution", "group_contribution"),
+    GroupContributed: Reason(
+        "group_contribution", "group_contribution", {"group_id": "group_id", "transfer_id": "transfer_id"}
+    ),
+    GroupPaidOut: Reason("group_payout", "group_payout", {"group_id": "group_id", "transfer_id": "transfer_id"}),
 }
-NO_JAR: frozenset[type] = frozenset({TransactionEdited})
+NO_JAR: frozenset[type] = frozenset({GroupSpent, TransactionEdited})
 """Events whose postings never name a jar."""
 
 

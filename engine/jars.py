@@ -118,6 +118,8 @@ def delete(jars: dict[str, Jar], ledger: Ledger, command: DeleteJar, context: Co
     jar = find(jars, command.jar_id)
     if jar.is_default:
         raise Refused("conflict", "the default jar cannot be deleted: it takes what no other jar does")
+    if ledger.balance(jar_account(jar.jar_id, "reserved"), currency):
+        raise Refused("conflict", "money of the jar is on its way out; delete the jar when it has arrived")
     if command.move_to is None:
         if jar.saved:
             raise Refused(

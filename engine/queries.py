@@ -10,6 +10,7 @@ from engine.behaviour import Refused, invalid
 from engine.budgets import key
 from engine.burn_rate import measure, safe_per_day
 from engine.jars import Jar
+from engine.pledges import GetGroups, memberships
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView
@@ -99,6 +100,7 @@ Query = (
     | GetAccounts
     | GetAccount
     | GetBalances
+    | GetGroups
 )
 
 
@@ -124,6 +126,8 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return burn_rates(state, today)
         case GetStreaks():
             return streaks(state, today)
+        case GetGroups():
+            return memberships(state)
         case GetAccounts() | GetAccount() | GetBalances():
             return _accounts(state, query)
 

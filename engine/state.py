@@ -7,6 +7,7 @@ from engine.alerts import AlertBook
 from engine.allocation import Allocation
 from engine.budgets import Budget
 from engine.challenge_book import ChallengeBook
+from engine.group_book import GroupBook
 from engine.jars import Jar
 from engine.ledger import Ledger
 from engine.parked import Parked
@@ -39,3 +40,4 @@ class UserState(Struct, kw_only=True):
     challenges: ChallengeBook = field(default_factory=ChallengeBook)
     allocation: Allocation = field(default_factory=Allocation)
     accounts: dict[str, Account] = field(default_factory=dict)
+    groups: GroupBook = field(default_factory=GroupBook)

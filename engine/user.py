@@ -2,6 +2,7 @@
 
 from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import Command, OpenUser
+from engine.commands.groups import LETTERS
 from engine.decisions import DECIDE
 from engine.evolution import evolve
 from engine.state import UserState
@@ -18,6 +19,6 @@ def decide(state: UserState, command: Command, facts: Facts, context: Context) -
     postings = getattr(events[0], "postings", None) if events else None
     if len(events) > 1:
         postings = [posting for event in events for posting in getattr(event, "postings", ())]
-    if postings:
+    if postings and type(command) not in LETTERS:
         state.ledger.check_room(postings)
     return decision

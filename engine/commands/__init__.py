@@ -15,6 +15,7 @@ from engine.commands.accounts import (
 )
 from engine.commands.budgets import DeleteBudget, SetBudget
 from engine.commands.challenges import Confirm
+from engine.commands.groups import GroupsCommand
 from engine.commands.jars import (
     AllocationMode,
     AllocationPart,
@@ -73,6 +74,7 @@ Command = (
     | CreateAccount
     | EditAccount
     | RemoveAccount
+    | GroupsCommand
 )
 
 

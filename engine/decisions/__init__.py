@@ -1,13 +1,14 @@
 """Who decides each command. To add a feature, add its file and a line in `DECIDE`."""
 
 from engine.commands import Confirm
-from engine.decisions import accounts, budgets, challenges, jars, profile, transactions
+from engine.decisions import accounts, budgets, challenges, groups, jars, profile, transactions
 from engine.decisions.handler import Decide
 
 DECIDE: dict[type, Decide] = {
     **profile.DECIDE,
     **transactions.DECIDE,
     **jars.DECIDE,
+    **groups.DECIDE,
     **budgets.DECIDE,
     **accounts.DECIDE,
 }

@@ -8,6 +8,7 @@ from engine.events.accounts import AccountCreated, AccountDescription, AccountEd
 from engine.events.alerts import AlertRaised, AlertType, Severity
 from engine.events.budgets import BudgetDeleted, BudgetSet
 from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
+from engine.events.groups import GroupsEvent
 from engine.events.jars import AllocationSet, JarCreated, JarDeleted, JarDeposited, JarDescription, JarEdited
 from engine.events.profile import ProfileUpdated, UserOpened
 from engine.events.timers import TimerCancelled, TimerSet
@@ -36,6 +37,7 @@ Event = (
     | AccountCreated
     | AccountEdited
     | AccountRemoved
+    | GroupsEvent
 )
 
 

@@ -22,6 +22,7 @@ AlertType = Literal[
     "deal",
     "correction",
     "savings_paused",
+    "group",
 ]
 Severity = Literal["info", "warning", "critical"]
 

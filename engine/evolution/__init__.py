@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import Event
-from engine.evolution import accounts, budgets, challenges, jars, profile, timers, transactions
+from engine.evolution import accounts, budgets, challenges, groups, jars, profile, timers, transactions
 from engine.evolution.handler import Evolve
 from engine.state import UserState
 
@@ -13,6 +13,7 @@ _EVOLVE: dict[type, Evolve] = {
     **profile.EVOLVE,
     **transactions.EVOLVE,
     **jars.EVOLVE,
+    **groups.EVOLVE,
     **budgets.EVOLVE,
     **timers.EVOLVE,
     **challenges.EVOLVE,

@@ -1,0 +1,34 @@
+"""Letters: commands from one entity to another of the same tenant, sent with the turn that decided on them.
+
+A letter is delivered at least once, in order a sender, under its command id: the target carries it out once. `to` is
+the local part of the entity id: a user id, or `~` and a group id.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from engine.behaviour import OutboxRow
+
+CHANNEL = "letter"
+GROUP_MARK = "~"
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+class Letter(Struct, frozen=True, array_like=True):
+    """A command for another entity. `command` is msgpack as its behaviour decodes it."""
+
+    to: str
+    command_id: str
+    command: Raw
+
+
+def letter(outbox_id: str, to: str, command_id: str, command: Any) -> OutboxRow:
+    """Return the outbox row of a letter; outbox ids sort in the order of sending."""
+    return OutboxRow(outbox_id, CHANNEL, _ENCODER.encode(Letter(to, command_id, Raw(_ENCODER.encode(command)))))
+
+
+def read(body: bytes) -> Letter:
+    """Decode what `letter` made."""
+    return msgspec.msgpack.decode(body, type=Letter)

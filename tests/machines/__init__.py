@@ -1,1 +1,0 @@
-"""State machines over the whole command set: see `tests/machines/README.md`."""
