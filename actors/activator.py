@@ -7,15 +7,11 @@ from datetime import datetime
 from actors.committer import Committer
 from actors.entity import Activation
 from actors.journal import Journal, Question, Reading
+from actors.kinds import Kinds
 from actors.residents import Residents
 from actors.turns import Item
-from engine.behaviour import Behaviour
 
 _log = logging.getLogger(__name__)
-
-
-_NO_SNAPSHOT = ""
-"""No snapshot has this schema: an entity whose snapshot cannot be used is rebuilt from its whole journal."""
 
 
 class Activator:
@@ -23,14 +19,14 @@ class Activator:
 
     def __init__(
         self,
-        behaviour: Behaviour,
+        kinds: Kinds,
         journal: Journal,
         residents: Residents,
         committer: Committer,
         now: Callable[[], datetime],
         recoveries_max: int,
     ) -> None:
-        self._behaviour = behaviour
+        self._kinds = kinds
         self._journal = journal
         self._residents = residents
         self._committer = committer
@@ -56,7 +52,7 @@ class Activator:
                 return None
             damaged = self._activate(question.entities, answer)
             if damaged:
-                whole = await self._journal.read(Question(_NO_SNAPSHOT, damaged))
+                whole = await self._journal.read(Question((), damaged))
                 if self._residents.generation != generation:
                     return None
                 self.unreadable.update(self._activate(damaged, whole))
@@ -75,18 +71,18 @@ class Activator:
                 commands.append((entity_id, command_id))
             transactions.extend((entity_id, transaction_id) for transaction_id in item.needs)
             identities.extend((entity_id, *identity) for identity in item.identities)
-        schema = self._behaviour.schema
+        schemas = self._kinds.schemas
         first, rest = unknown[: self._recoveries_max], unknown[self._recoveries_max :]
         if first or commands or transactions or identities:
-            yield Question(schema, first, commands, transactions, identities)
+            yield Question(schemas, first, commands, transactions, identities)
         for start in range(0, len(rest), self._recoveries_max):
-            yield Question(schema, rest[start : start + self._recoveries_max])
+            yield Question(schemas, rest[start : start + self._recoveries_max])
 
     def _activate(self, entity_ids: Sequence[str], answer: Reading) -> list[str]:
         """Take in what can be activated; return what cannot."""
         damaged = []
         for entity_id in entity_ids:
-            activation = Activation(self._behaviour, entity_id, self._now())
+            activation = Activation(self._kinds.of(entity_id), entity_id, self._now())
             try:
                 activation.activate(answer.snapshots.get(entity_id), answer.tails.get(entity_id, ()))
             except Exception:

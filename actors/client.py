@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from actors import postgres
 from actors.feed import stored_frame
+from actors.kinds import Kinds, hosted
 from actors.lane import Answers, Lane, LaneLimits
 from actors.messages import Envelope, Frame, Outcome, Pull, Pulled
 from actors.runtime import Unavailable
@@ -30,13 +31,13 @@ class Client:
         self,
         transport: Transport,
         shards: int,
-        behaviour: Behaviour,
+        behaviours: Kinds | Behaviour,
         pool: AsyncConnectionPool[Any],
         limits: LaneLimits | None = None,
     ) -> None:
         self._transport = transport
         self._shards = shards
-        self._behaviour = behaviour
+        self._kinds = hosted(behaviours)
         self._pool = pool
         self._lanes = [Lane(shard, transport, limits or LaneLimits()) for shard in range(shards)]
 
@@ -75,7 +76,7 @@ class Client:
                 found = await postgres.histories(connection, [(entity_id, after)], limit)
         except (psycopg.Error, PoolTimeout) as error:
             raise Unavailable(f"the journal cannot be read: {error}") from error
-        return [stored_frame(self._behaviour, entity_id, turn) for turn in found.get(entity_id, ())]
+        return [stored_frame(self._kinds.of(entity_id), entity_id, turn) for turn in found.get(entity_id, ())]
 
     async def head(self, entity_id: str) -> int:
         """See `Runtime.head`. Raises `Unavailable`."""

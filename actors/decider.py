@@ -13,6 +13,7 @@ from actors import codec
 from actors.committer import Committer
 from actors.entity import Activation, Lifecycle
 from actors.journal import DueTimer, KnownCommand, Reading
+from actors.kinds import Kinds, UnknownKind
 from actors.messages import Envelope, Meta, Outcome, Problem
 from actors.residents import Residents
 from actors.turns import Batch, Item, Twin, poisoned, unavailable
@@ -37,42 +38,49 @@ def refusal(refused: Refused) -> Outcome:
     return Outcome("refused", problem=Problem(refused.code, refused.detail, list(refused.errors), refused.extra))
 
 
+def _decode(behaviour: Behaviour, encoded: bytes) -> Any:
+    return behaviour.decode_command(encoded)
+
+
 class Decider:
     """The turn loop's inside: no I/O, no awaiting, so a turn is never interleaved with another."""
 
     def __init__(
         self,
-        behaviour: Behaviour,
+        kinds: Kinds,
         residents: Residents,
         committer: Committer,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         snapshot_every: int,
     ) -> None:
-        self._behaviour = behaviour
+        self._kinds = kinds
         self._residents = residents
         self._committer = committer
         self._now = now
         self._new_id = new_id
         self._snapshot_every = snapshot_every
         self._encode_meta: Callable[[Meta], bytes] = msgpack.Encoder().encode
-        self._defaults: Callable[[bytes], Any] = lru_cache(maxsize=64)(behaviour.decode_command)
+        self._defaults: Callable[[Any, bytes], Any] = lru_cache(maxsize=64)(_decode)
         self.applied_at = now()
 
     def read(self, item: Item) -> bool:
         """Decode an envelope and learn what it needs; answer it and return False when that cannot be done."""
         envelope = item.envelope
         try:
+            behaviour = self._kinds.of(envelope.entity_id)
             if envelope.command_id is None:
-                item.command = self._behaviour.decode_query(envelope.body)
+                item.command = behaviour.decode_query(envelope.body)
             else:
-                item.command = self._behaviour.decode_command(envelope.body)
+                item.command = behaviour.decode_command(envelope.body)
                 item.input_hash = sha256(envelope.body).digest()
-                needs = self._behaviour.needs(item.command)
+                needs = behaviour.needs(item.command)
                 if needs is not None:
                     item.needs, item.identities = needs.transaction_ids, needs.identities
         except Refused as refused:
             item.resolve(refusal(refused))
+        except UnknownKind as error:
+            item.resolve(Outcome("refused", problem=Problem("not_found", str(error))))
         except DecodeError as error:
             if item.fires is not None:
                 _log.exception("cannot read the command of timer %s of %s", item.fires.timer_id, envelope.entity_id)
@@ -107,7 +115,7 @@ class Decider:
         except StaleMemory:
             raise
         except Exception:
-            _log.exception("%s failed on %s for %s", self._behaviour.kind, envelope.command_id, envelope.entity_id)
+            _log.exception("%s failed on %s for %s", activation.behaviour.kind, envelope.command_id, envelope.entity_id)
             outcome = poisoned("the command failed inside the domain; nothing of it was kept")
         if activation.pending is None:
             item.resolve(outcome)
@@ -119,7 +127,7 @@ class Decider:
     def _open(self, activation: Activation, envelope: Envelope, defaults: bytes) -> None:
         """Run the command that must come first, if it has not yet, as a turn of its own."""
         encoded = bytes(defaults)
-        opening = self._behaviour.opening(activation.state, self._defaults(encoded))
+        opening = activation.behaviour.opening(activation.state, self._defaults(activation.behaviour, encoded))
         if opening is not None:
             digest = sha256(encoded).digest()
             self._turn(activation, opening, OPENING_ID, digest, envelope.meta, _NO_FACTS)
@@ -131,7 +139,7 @@ class Decider:
         return now if now > activation.at else activation.at
 
     def _query(self, item: Item, activation: Activation) -> Outcome:
-        answer = self._behaviour.query(activation.state, item.command, self._time(activation), activation.seq)
+        answer = activation.behaviour.query(activation.state, item.command, self._time(activation), activation.seq)
         return Outcome("read", activation.seq, answer)
 
     def _command(self, item: Item, activation: Activation, reading: Reading, command_id: str) -> Outcome:
@@ -140,15 +148,17 @@ class Decider:
         if twin is not None:
             if twin.input_hash != item.input_hash:
                 return _KEY_REUSED
-            return self._outcome("replayed", twin.turn, self._behaviour.answer(twin.turn, duplicate=True))
+            answer = activation.behaviour.answer(twin.turn, duplicate=True)
+            return self._outcome(activation, "replayed", twin.turn, answer)
         looks_back = item.needs or item.identities
-        facts = self._facts(activation.entity_id, item, reading) if looks_back else _NO_FACTS
+        facts = self._facts(activation, item, reading) if looks_back else _NO_FACTS
         meta = item.envelope.meta
         turn, answer = self._turn(activation, item.command, command_id, item.input_hash, meta, facts, item.fires)
-        return self._outcome("done", turn, answer)
+        return self._outcome(activation, "done", turn, answer)
 
-    def _outcome(self, status: Literal["done", "replayed"], turn: Turn, answer: bytes) -> Outcome:
-        refused = self._behaviour.declined(turn)
+    @staticmethod
+    def _outcome(activation: Activation, status: Literal["done", "replayed"], turn: Turn, answer: bytes) -> Outcome:
+        refused = activation.behaviour.declined(turn)
         return Outcome(status, turn.seq, answer) if refused is None else refusal(refused)
 
     def _known(self, activation: Activation, known: KnownCommand | None) -> Twin | None:
@@ -157,25 +167,27 @@ class Decider:
             return None
         if known.seq > activation.seq:
             raise StaleMemory(f"{activation.entity_id} is at seq {activation.seq}, the journal at {known.seq} or later")
-        events, result = self._behaviour.decode_turn(codec.unpack(known.body))
+        events, result = activation.behaviour.decode_turn(codec.unpack(known.body))
         return Twin(known.input_hash, Turn(activation.entity_id, known.seq, known.at, events, result))
 
-    def _facts(self, entity_id: str, item: Item, reading: Reading) -> Facts:
+    def _facts(self, activation: Activation, item: Item, reading: Reading) -> Facts:
+        entity_id, decode = activation.entity_id, activation.behaviour.decode_transaction
         found = {}
         for transaction_id in item.needs:
             key = (entity_id, transaction_id)
             sealed = self._committer.sealed(key) or reading.transactions.get(key)
             if sealed is not None:
-                found[transaction_id] = self._behaviour.decode_transaction(sealed)
-        return Facts(found, self._identified(entity_id, item, reading))
+                found[transaction_id] = decode(sealed)
+        return Facts(found, self._identified(activation, item, reading))
 
-    def _identified(self, entity_id: str, item: Item, reading: Reading) -> dict[tuple[str, str, str], Any]:
+    def _identified(self, activation: Activation, item: Item, reading: Reading) -> dict[tuple[str, str, str], Any]:
+        entity_id, decode = activation.entity_id, activation.behaviour.decode_transaction
         found = {}
         for identity in item.identities:
             key = (entity_id, *identity)
             sealed = self._committer.identified(key) or reading.identities.get(key)
             if sealed is not None:
-                found[identity] = self._behaviour.decode_transaction(sealed)
+                found[identity] = decode(sealed)
         return found
 
     def _turn(

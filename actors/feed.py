@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from actors import codec
 from actors.journal import Journal, StoredTurn
+from actors.kinds import Kinds
 from actors.limits import Limits
 from actors.messages import Frame, Pull, Pulled
 from engine.behaviour import Behaviour, Turn
@@ -47,7 +48,7 @@ class Feed:
         incarnation: str,
         journal: Journal,
         committed: Callable[[str], int | None],
-        behaviour: Behaviour,
+        kinds: Kinds,
         now: Callable[[], datetime],
         limits: Limits,
     ) -> None:
@@ -55,7 +56,7 @@ class Feed:
         self.incarnation = incarnation
         self._journal = journal
         self._committed = committed
-        self._behaviour = behaviour
+        self._kinds = kinds
         self._now = now
         self._limits = limits
         self._ring: deque[Frame] = deque()
@@ -165,7 +166,7 @@ class Feed:
             return []
         found = await self._journal.histories(behind, most)
         return [
-            stored_frame(self._behaviour, entity_id, turn)
+            stored_frame(self._kinds.of(entity_id), entity_id, turn)
             for entity_id, turns in found.items()
             for turn in turns
             if turn.seq <= heads[entity_id]

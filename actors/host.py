@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from actors.ids import Entropy, Uuid7
+from actors.kinds import hosted
 from actors.limits import Limits
 from actors.postgres import PostgresJournal
 from actors.shard import EntityShard
@@ -26,7 +27,8 @@ class VersionMismatch(Exception):
 class HostConfig(Struct, frozen=True):
     """Configuration of the shards of an instance, the same for all of them.
 
-    `behaviour` is an import path `module:attribute`, so that nothing is pickled by value.
+    `behaviour` is the import path `module:attribute` of a `Behaviour`, or of `Kinds` when there are several, so that
+    nothing is pickled by value.
     """
 
     postgres_url: str
@@ -48,7 +50,7 @@ def release() -> str:
         return "source"
 
 
-def load_behaviour(path: str) -> Any:
+def load(path: str) -> Any:
     """Return what `module:attribute` names. Raises `ImportError` or `AttributeError`."""
     module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
@@ -63,11 +65,13 @@ def make_shard(config: HostConfig, shard: int, on_fenced: Callable[[], None]) ->
     """Return a shard on Postgres that is not started yet. Raises `VersionMismatch`."""
     if config.release != release():
         raise VersionMismatch(f"the host runs boond {config.release}, this node {release()}: install the same release")
-    behaviour = load_behaviour(config.behaviour)
+    kinds = hosted(load(config.behaviour))
     if config.outside:
-        behaviour.outside = load_behaviour(config.outside)(config.told)
+        outside = load(config.outside)(config.told)
+        for behaviour in kinds:
+            behaviour.outside = outside
     return EntityShard(
-        behaviour,
+        kinds,
         PostgresJournal(config.postgres_url, f"boond-shard-{shard}"),
         shard=shard,
         shards=config.shards,

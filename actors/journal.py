@@ -101,9 +101,12 @@ class Snapshot(Struct, frozen=True, gc=False):
 
 
 class Question(Struct, frozen=True):
-    """What one iteration of a shard must know: entities to load, command ids and transactions to look up."""
+    """What one iteration of a shard must know: entities to load, command ids and transactions to look up.
 
-    schema: str
+    `schemas` names the snapshots that can be used; with none, entities are read from their whole journal.
+    """
+
+    schemas: Sequence[str] = ()
     entities: Sequence[str] = ()
     commands: Sequence[tuple[str, str]] = ()
     transactions: Sequence[tuple[str, str]] = ()

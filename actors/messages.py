@@ -26,7 +26,6 @@ class Envelope(Struct, frozen=True, array_like=True):
     body: bytes
     meta: Meta
     opening: bytes | None = None
-    kind: str = "user"
 
 
 class Problem(Struct, frozen=True, array_like=True):

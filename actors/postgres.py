@@ -161,7 +161,7 @@ class PostgresJournal:
         if not any(parts):
             return reading
         parameters: dict[str, Any] = {
-            "schema": question.schema,
+            "schemas": Texts(list(question.schemas)),
             "e_ids": Texts(list(question.entities)),
             "e_slots": BigInts([slot_of(entity_id) for entity_id in question.entities]),
             "c_entities": Texts([entity_id for entity_id, _ in question.commands]),
@@ -253,7 +253,7 @@ def _place(reading: Reading, row: Sequence[Any], question: Question) -> None:
     elif kind == 1:
         reading.transactions[entity_id, key] = body
     elif kind == 2:
-        reading.snapshots[entity_id] = Snapshot(slot_of(entity_id), entity_id, seq, digest, question.schema, at, body)
+        reading.snapshots[entity_id] = Snapshot(slot_of(entity_id), entity_id, seq, digest, key, at, body)
     elif kind == 4:
         reading.identities[question.identities[int(key) - 1]] = body
     else:

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from actors import codec, sql
 from actors.journal import StoredTurn
+from actors.kinds import Kinds, hosted
 from actors.slots import slot_of
 from engine.behaviour import Behaviour, Turn
 
@@ -43,10 +44,10 @@ class Record(Struct, frozen=True):
 class ReadModel:
     """Reads for one entity at a time. Raises `psycopg.Error` and `psycopg_pool.PoolTimeout`."""
 
-    def __init__(self, pool: AsyncConnectionPool[Any], behaviour: Behaviour) -> None:
-        """`pool` is open, and of `actors.connections.pool`; `behaviour` decodes what the journal keeps."""
+    def __init__(self, pool: AsyncConnectionPool[Any], behaviours: Kinds | Behaviour) -> None:
+        """`pool` is open, and of `actors.connections.pool`; `behaviours` decode what the journal keeps."""
         self._pool = pool
-        self._behaviour = behaviour
+        self._kinds = hosted(behaviours)
 
     async def transactions(
         self,
@@ -139,7 +140,7 @@ class ReadModel:
         return [self._turn(entity_id, turn) for turn in stored]
 
     def _turn(self, entity_id: str, stored: StoredTurn) -> Turn:
-        events, result = self._behaviour.decode_turn(codec.unpack(stored.body))
+        events, result = self._kinds.of(entity_id).decode_turn(codec.unpack(stored.body))
         return Turn(entity_id, stored.seq, stored.at, events, result)
 
     async def _rows(self, query: str, **parameters: Any) -> list[SealedRow]:

@@ -20,6 +20,7 @@ from actors.decider import Decider, StaleMemory
 from actors.entity import Activation
 from actors.feed import Feed, turn_frame
 from actors.journal import DataRejected, DueTimer, Fenced, Journal, JournalDown, JournalError, Reading
+from actors.kinds import Kinds, hosted
 from actors.limits import Limits
 from actors.messages import Envelope, Outcome, Pull, Pulled
 from actors.residents import Residents
@@ -55,7 +56,7 @@ class EntityShard:
 
     def __init__(
         self,
-        behaviour: Behaviour,
+        behaviours: Kinds | Behaviour,
         journal: Journal,
         *,
         shard: int,
@@ -67,7 +68,7 @@ class EntityShard:
         limits: Limits | None = None,
     ) -> None:
         """`owner` names this incarnation, unlike any other; `on_fenced` is called once, when it must end."""
-        self._behaviour = behaviour
+        kinds = hosted(behaviours)
         self._journal = journal
         self._shard = shard
         self._shards = shards
@@ -88,12 +89,10 @@ class EntityShard:
         self._snapshots = SnapshotWriter(journal, self._limits.snapshots_waiting_max)
         self._residents = Residents(self._on_leave)
         self._committer = Committer(journal, self._on_settled, self._on_failed)
-        self._activator = Activator(
-            behaviour, journal, self._residents, self._committer, now, self._limits.recoveries_max
-        )
-        self._decider = Decider(behaviour, self._residents, self._committer, now, new_id, self._limits.snapshot_every)
+        self._activator = Activator(kinds, journal, self._residents, self._committer, now, self._limits.recoveries_max)
+        self._decider = Decider(kinds, self._residents, self._committer, now, new_id, self._limits.snapshot_every)
         self.timers = Timers(journal, self._fire, now, shard, shards, self._limits)
-        self._feed = Feed(owner, journal, self._committed_head, behaviour, now, self._limits)
+        self._feed = Feed(owner, journal, self._committed_head, kinds, now, self._limits)
 
     async def start(self) -> None:
         """Claim the term and begin to work. Raises `JournalDown`, and `Fenced` when the layout is another."""
@@ -346,7 +345,7 @@ class EntityShard:
             if activation.pending is batch:
                 activation.pending = None
             if self._feed.listens(turn.entity_id):
-                frames.append(turn_frame(self._behaviour, turn))
+                frames.append(turn_frame(activation.behaviour, turn))
         batch.reply()
         for write in batch.writes:
             if write.rows.timers:

@@ -131,16 +131,16 @@ CROSS JOIN LATERAL (SELECT * FROM transactions WHERE slot = q.slot::int AND enti
 
 _WANTED = """
 wanted AS MATERIALIZED (
-    SELECT q.slot::int AS slot, q.entity_id COLLATE "C" AS entity_id, s.seq, s.chain, s.at, s.body
+    SELECT q.slot::int AS slot, q.entity_id COLLATE "C" AS entity_id, s.schema, s.seq, s.chain, s.at, s.body
     FROM unnest(%(e_slots)b::bigint[], %(e_ids)b::text[]) AS q (slot, entity_id)
     LEFT JOIN LATERAL (SELECT * FROM snapshots AS n WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
-        AND schema = %(schema)b AND EXISTS (SELECT 1 FROM journal WHERE slot = n.slot AND entity_id = n.entity_id
-            AND seq = n.seq AND chain = n.chain)) AS s ON true
+        AND schema = ANY (%(schemas)b::text[]) AND EXISTS (SELECT 1 FROM journal WHERE slot = n.slot
+            AND entity_id = n.entity_id AND seq = n.seq AND chain = n.chain)) AS s ON true
 )"""
 """A snapshot counts only while the journal holds its very turn: one that is ahead of a restored journal does not."""
 
 _LOADED = """
-SELECT 2, entity_id, '', seq, at, chain, body FROM wanted WHERE seq IS NOT NULL
+SELECT 2, entity_id, schema, seq, at, chain, body FROM wanted WHERE seq IS NOT NULL
 UNION ALL
 SELECT 3, j.entity_id, j.command_id, j.seq, j.at, j.chain, j.body FROM wanted AS w
 CROSS JOIN LATERAL (SELECT * FROM journal WHERE slot = w.slot AND entity_id = w.entity_id
@@ -152,7 +152,8 @@ def read(entities: bool, commands: bool, transactions: bool, identities: bool) -
     """Return the one question of a shard's iteration.
 
     Rows: kind (0 command, 1 transaction, 2 snapshot, 3 tail, 4 transaction by identity), entity id, key, seq, time,
-    hash, body; in no order. The key of kind 4 is the place of its identity in the question, from 1.
+    hash, body; in no order. The key of kind 2 is the snapshot's schema, that of kind 4 the place of its identity in the
+    question, from 1.
     """
     parts = [_COMMANDS] * commands + [_SEALED] * transactions + [_IDENTIFIED] * identities + [_LOADED] * entities
     return (f"WITH {_WANTED}" if entities else "") + "\nUNION ALL\n".join(parts)

@@ -72,13 +72,16 @@ class Timers:
 
     async def run(self, term: int) -> None:
         """Fire for as long as the shard lives."""
+        pause = _PAUSE_S
         while True:
             self._wake.clear()
             try:
                 more = await self._pass(term)
+                pause = _PAUSE_S
             except JournalError as error:
                 _log.warning("timers of shard %d cannot be fired now: %s", self._shard, error)
-                await sleep(_PAUSE_S)
+                await sleep(pause)
+                pause = min(2 * pause, self._limits.back_off_s_max)
             except Exception:
                 _log.exception("timers of shard %d cannot be fired", self._shard)
                 await sleep(self._limits.timers_poll_s)

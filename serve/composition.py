@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from actors import connections, placement, ray_host
 from actors.client import Client
 from actors.host import HostConfig
+from actors.kinds import USER, Kinds
 from actors.limits import Limits as ShardLimits
 from actors.messages import Envelope
 from actors.read_model import ReadModel
@@ -63,6 +64,7 @@ def predict(command: RecordTransaction) -> Prediction:
 
 
 BEHAVIOUR = UserBehaviour(predict)
+KINDS = Kinds({USER: BEHAVIOUR})
 """What a shard hosts; named by import path in `HostConfig`, so that nothing is pickled by value."""
 
 
@@ -80,7 +82,7 @@ def host_config(config: RuntimeConfig) -> HostConfig:
         postgres_url=config.postgres_url,
         namespace=config.namespace,
         shards=config.shards,
-        behaviour="serve.composition:BEHAVIOUR",
+        behaviour="serve.composition:KINDS",
         outside="serve.outside:of_instance",
         told=msgspec.json.encode(config),
         limits=limits,
@@ -97,8 +99,8 @@ async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]
         lifetimes = Lifetimes(access_s=config.access_token_s, refresh_s=config.refresh_token_s)
         try:
             yield Services(
-                runtime=Client(transport, config.shards, BEHAVIOUR, pool),
-                read_model=ReadModel(pool, BEHAVIOUR),
+                runtime=Client(transport, config.shards, KINDS, pool),
+                read_model=ReadModel(pool, KINDS),
                 accounts=Accounts(pool, keys, passwords, utc_now, lifetimes),
                 verifier=Verifier(keys),
                 keys=keys,

@@ -30,7 +30,7 @@ async def test_turns_are_read_back_as_they_were_written(journal: Journal) -> Non
     term = await journal.claim(0, 1, "a")
     written = [turn("u", 1), turn("v", 1), turn("u", 2)]
     await journal.commit(0, term, written)
-    reading = await journal.read(Question("s1", ["u", "v", "nobody"]))
+    reading = await journal.read(Question(["s1"], ["u", "v", "nobody"]))
     assert [stored.seq for stored in reading.tails["u"]] == [1, 2]
     first, row = reading.tails["v"][0], written[1].row
     assert (first.command_id, first.at, first.body, first.chain) == (row.command_id, row.at, row.body, row.chain)
@@ -42,7 +42,7 @@ async def test_facts_are_command_ids_and_transactions(journal: Journal) -> None:
     term = await journal.claim(0, 1, "a")
     await journal.commit(0, term, [turn("u", 1, "tx:a", Rows([transaction("t1", b"sealed")]))])
     reading = await journal.read(
-        Question("s1", [], [("u", "tx:a"), ("v", "tx:a"), ("u", "tx:b")], [("u", "t1"), ("v", "t1")])
+        Question(["s1"], [], [("u", "tx:a"), ("v", "tx:a"), ("u", "tx:b")], [("u", "t1"), ("v", "t1")])
     )
     assert set(reading.commands) == {("u", "tx:a")}
     known = reading.commands["u", "tx:a"]
@@ -57,10 +57,10 @@ async def test_a_transaction_is_found_by_who_reported_it_under_which_id(journal:
     await journal.commit(0, term, [turn("u", 2, rows=Rows([transaction("t1", b"one again", external_id="E1")]))])
     there = [("u", "user", "test", "E:1, 'x'\u0915"), ("u", "user", "test", "E1")]
     absent = [("v", "user", "test", "E1"), ("u", "service:a", "test", "E1"), ("u", "user", "tes", "E1")]
-    reading = await journal.read(Question("s1", identities=[*absent, *there]))
+    reading = await journal.read(Question(["s1"], identities=[*absent, *there]))
     assert reading.identities == {there[0]: b"two", there[1]: b"one again"}
     assert reading.transactions == {}
-    together = await journal.read(Question("s1", ["u"], [("u", "tx:1")], [("u", "t1")], [there[1]]))
+    together = await journal.read(Question(["s1"], ["u"], [("u", "tx:1")], [("u", "t1")], [there[1]]))
     assert len(together.tails["u"]) == 2
     assert set(together.commands) == {("u", "tx:1")}
     assert together.transactions == {("u", "t1"): b"one again"}
@@ -72,7 +72,7 @@ async def test_the_last_of_several_versions_of_a_transaction_in_one_batch_wins(j
     versions = [turn("u", n, rows=Rows([transaction("t1", b"v%d" % n)])) for n in (1, 2)]
     await journal.commit(0, term, versions)
     await journal.commit(0, term, [turn("u", 3, rows=Rows([transaction("t1", b"v3"), transaction("t2", b"w3")]))])
-    reading = await journal.read(Question("s1", [], [], [("u", "t1"), ("u", "t2")]))
+    reading = await journal.read(Question(["s1"], [], [], [("u", "t1"), ("u", "t2")]))
     assert reading.transactions == {("u", "t1"): b"v3", ("u", "t2"): b"w3"}
 
 
@@ -106,7 +106,7 @@ async def test_what_the_storage_refuses_is_named_and_nothing_is_written(journal:
         with pytest.raises(DataRejected):
             await journal.commit(0, term, [turn("v", 1), bad])
     with pytest.raises(DataRejected):
-        await journal.read(Question("s1", [], [("u", "tx:\0")]))
+        await journal.read(Question(["s1"], [], [("u", "tx:\0")]))
     await journal.commit(0, term, [turn("v", 1)])
     assert await journal.heads(["u", "v"]) == {"u": 0, "v": 1}
 
@@ -156,7 +156,7 @@ async def test_a_snapshot_shortens_the_tail(journal: Journal) -> None:
     term = await journal.claim(0, 1, "a")
     await journal.commit(0, term, [turn("u", n) for n in (1, 2, 3)])
     await journal.save_snapshots([snapshot("u", 2)])
-    reading = await journal.read(Question("s1", ["u"]))
+    reading = await journal.read(Question(["s1"], ["u"]))
     assert reading.snapshots["u"] == snapshot("u", 2)
     assert [stored.seq for stored in reading.tails["u"]] == [3]
 
@@ -166,10 +166,10 @@ async def test_a_snapshot_of_another_schema_is_ignored_and_an_older_one_not_kept
     await journal.commit(0, term, [turn("u", n) for n in (1, 2, 3)])
     await journal.save_snapshots([snapshot("u", 3)])
     await journal.save_snapshots([snapshot("u", 2, body=b"older")])
-    assert (await journal.read(Question("s1", ["u"]))).snapshots["u"].seq == 3
-    assert len((await journal.read(Question("s2", ["u"]))).tails["u"]) == 3
+    assert (await journal.read(Question(["s1"], ["u"]))).snapshots["u"].seq == 3
+    assert len((await journal.read(Question(["s2"], ["u"]))).tails["u"]) == 3
     await journal.save_snapshots([snapshot("u", 2, "s2")])
-    assert (await journal.read(Question("s2", ["u"]))).snapshots["u"].seq == 2
+    assert (await journal.read(Question(["s2"], ["u"]))).snapshots["u"].seq == 2
 
 
 async def test_a_snapshot_that_the_journal_does_not_bear_out_is_not_used(journal: Journal) -> None:
@@ -177,7 +177,7 @@ async def test_a_snapshot_that_the_journal_does_not_bear_out_is_not_used(journal
     await journal.commit(0, term, [turn("ahead", n) for n in (1, 2)] + [turn("other", n) for n in (1, 2)])
     lost = structs.replace(snapshot("other", 2), chain=genesis("other"))
     await journal.save_snapshots([snapshot("ahead", 3), lost])
-    reading = await journal.read(Question("s1", ["ahead", "other"]))
+    reading = await journal.read(Question(["s1"], ["ahead", "other"]))
     assert reading.snapshots == {}
     assert [stored.seq for stored in reading.tails["ahead"]] == [1, 2]
     assert [stored.seq for stored in reading.tails["other"]] == [1, 2]

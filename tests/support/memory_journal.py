@@ -166,7 +166,7 @@ class MemoryJournal:
         reading = Reading()
         for entity_id in question.entities:
             snapshot = self.store.snapshots.get(entity_id)
-            if snapshot is not None and snapshot.schema == question.schema and self._bears_out(snapshot):
+            if snapshot is not None and snapshot.schema in question.schemas and self._bears_out(snapshot):
                 reading.snapshots[entity_id] = snapshot
             after = reading.snapshots[entity_id].seq if entity_id in reading.snapshots else 0
             tail = [_stored(row) for row in self.store.rows.get(entity_id, ()) if row.seq > after]

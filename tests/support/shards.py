@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from actors.journal import Journal
+from actors.kinds import Kinds
 from actors.limits import Limits
 from actors.shard import EntityShard
 from engine.behaviour import Behaviour
@@ -33,7 +34,7 @@ _incarnations = count(1)
 async def running_shard(
     journal: Journal,
     *,
-    behaviour: Behaviour | None = None,
+    behaviour: Kinds | Behaviour | None = None,
     clock: FakeClock | None = None,
     limits: Limits | None = None,
     fenced: list[str] | None = None,
