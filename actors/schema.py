@@ -154,6 +154,20 @@ outbox = sa.Table(
     sa.Column("created_at", _TIME, nullable=False),
 )
 
+rates_version = sa.Sequence("rates_version", metadata=metadata)
+
+rates = sa.Table(
+    "rates",
+    metadata,
+    sa.Column("base", _BYTEWISE, primary_key=True),
+    sa.Column("quote", _BYTEWISE, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("numerator", sa.BigInteger, nullable=False),
+    sa.Column("denominator", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Index("rates_since", "version"),
+)
+
 accounts = sa.Table(
     "accounts",
     metadata,

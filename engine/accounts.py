@@ -272,8 +272,15 @@ def moved(accounts: Accounts, event: TransactionRecorded) -> None:
     if paying is not None:
         if event.balance_after is not None:
             paying.state(Statement(event.occurred_at, event.local_date, event.balance_after))
-        elif event.currency == paying.currency:
-            paying.move(event.occurred_at, event.amount if event.direction == "credit" else -event.amount)
+        elif (amount := _amount_in(event, paying.currency)) is not None:
+            paying.move(event.occurred_at, amount if event.direction == "credit" else -amount)
     paid = accounts.get(event.to_account_id) if event.to_account_id is not None else None
-    if paid is not None and event.currency == paid.currency:
-        paid.move(event.occurred_at, event.amount)
+    if paid is not None and (amount := _amount_in(event, paid.currency)) is not None:
+        paid.move(event.occurred_at, amount)
+
+
+def _amount_in(event: TransactionRecorded, currency: str) -> int | None:
+    """Return what a payment moves in an account's currency: as reported, else as converted; None in a third one."""
+    if event.original is not None and event.original.currency == currency:
+        return event.original.amount
+    return event.amount if event.currency == currency else None

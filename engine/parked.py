@@ -42,12 +42,12 @@ class Parked(Struct):
         self.waiting[waiting.credit.transaction_id] = waiting
 
     def of(self, purchase: TransactionView) -> list[Waiting]:
-        """Return the refunds that wait for this purchase, oldest first, in its own currency."""
+        """Return the refunds that wait for this purchase, oldest first, in its currency or the one it was paid in."""
         return [
             one
             for one in self._alive(purchase.recorded_at).values()
             if one.names(purchase.origin, purchase.source, purchase.external_id)
-            and one.credit.currency == purchase.currency
+            and one.credit.currency in (purchase.currency, purchase.original.currency)
         ]
 
     def replace(self, credit: TransactionView) -> None:

@@ -18,6 +18,14 @@ from engine.events import (
 from engine.views import MerchantView, OriginalView, Receipt, Recorded, Refunded, RoundUpView, TransactionView
 
 
+def original(event: TransactionRecorded) -> OriginalView:
+    """Return what was reported of a payment."""
+    said = event.original
+    if said is None:
+        return OriginalView(event.amount, event.currency)
+    return OriginalView(said.amount, said.currency, said.rate_date, said.rate)
+
+
 def transaction(event: TransactionRecorded) -> TransactionView:
     """Return a transaction as the wire shows it, as it was recorded."""
     saved = event.round_up
@@ -34,7 +42,7 @@ def transaction(event: TransactionRecorded) -> TransactionView:
         direction=event.direction,
         amount=event.amount,
         currency=event.currency,
-        original=OriginalView(event.amount, event.currency),
+        original=original(event),
         merchant=MerchantView(event.merchant, event.merchant_name),
         description=event.description,
         category=event.category,

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, structs
 
-from engine import alerts, budget_alerts, budgets, receipts, spent, transactions
+from engine import alerts, budget_alerts, budgets, foreign, receipts, spent, transactions
 from engine.alerts import Draft
 from engine.allocation import split
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
@@ -145,14 +145,25 @@ def check_pair(original: TransactionView, currency: str, field: str) -> None:
     """Refuse to give back what is no spend, or in another currency than it was spent in."""
     if original.kind not in SPEND_KINDS:
         raise invalid(field, f"names a {original.kind}; only what was spent can be refunded")
-    if original.currency != currency:
-        raise invalid("currency", f"the purchase is in {original.currency}; a refund of it cannot be in {currency}")
+    if currency not in (original.currency, original.original.currency):
+        paid = original.original.currency
+        raise invalid("currency", f"the purchase is in {paid}; a refund of it cannot be in {currency}")
+
+
+def _at_home(credit: Credit, original: TransactionView) -> tuple[Credit, list[Posting]]:
+    """Return a credit at its purchase's rate, and what takes it out of the account where it waited in its own."""
+    was = credit.view
+    undone = [] if credit.recorded is not None else transfer(credit.account, WALLET, was.amount, was.currency)
+    return structs.replace(credit, view=foreign.revalued(was, original), account=WALLET), undone
 
 
 def give_back(
     state: UserState, original: TransactionView, credit: Credit, context: Context
 ) -> tuple[TransactionRefunded, Refunded]:
     """Return the event by which a credit gives back a purchase, with both transactions after it. Raises `Refused`."""
+    undone: list[Posting] = []
+    if credit.view.currency != original.currency:
+        credit, undone = _at_home(credit, original)
     remaining = original.amount - original.refunded_amount
     amount = min(credit.view.amount, remaining)
     excess = credit.view.amount - amount
@@ -165,7 +176,7 @@ def give_back(
     standing: list[budgets.Standing] = []
     if original.counts_as_spend:
         standing = spent.standings(state, original.category, day, -amount)
-    after = _original_after(original, DatedAmount(day, amount), taken)
+    after = _original_after(original, DatedAmount(day, amount), taken, credit.view)
     view = _credit_after(credit.view, original, excess)
     event = TransactionRefunded(
         transaction_id=view.transaction_id,
@@ -176,7 +187,7 @@ def give_back(
         currency=original.currency,
         category=original.category,
         counts_as_spend=original.counts_as_spend,
-        postings=_postings(original, credit.account, amount, excess, taken),
+        postings=undone + _postings(original, credit.account, amount, excess, taken),
         excess=excess,
         shares=[JarShare(part.jar_id, -part.amount) for part in taken if part.amount],
         rearmed=budgets.marks_to_rearm(standing, state.alerts, today),
@@ -240,7 +251,9 @@ def _postings(
     return postings
 
 
-def _original_after(original: TransactionView, given: DatedAmount, taken: list[TakenBack]) -> TransactionView:
+def _original_after(
+    original: TransactionView, given: DatedAmount, taken: list[TakenBack], credit: TransactionView
+) -> TransactionView:
     by_day = {part.local_date: part.amount for part in original.refunds}
     if given.amount:
         by_day[given.local_date] = by_day.get(given.local_date, 0) + given.amount
@@ -251,6 +264,7 @@ def _original_after(original: TransactionView, given: DatedAmount, taken: list[T
     return structs.replace(
         original,
         refunded_amount=original.refunded_amount + given.amount,
+        refunded_original=original.refunded_original + foreign.reported(credit, original),
         refunds=[DatedAmount(day, amount) for day, amount in by_day.items()],
         taken_back=list(by_jar.values()),
     )
@@ -273,5 +287,12 @@ def _recorded_after(recorded: TransactionRecorded | None, view: TransactionView)
     if recorded is None:
         return None
     return structs.replace(
-        recorded, category=view.category, confidence=view.confidence, category_by=view.category_by, flags=view.flags
+        recorded,
+        amount=view.amount,
+        currency=view.currency,
+        original=foreign.said(view),
+        category=view.category,
+        confidence=view.confidence,
+        category_by=view.category_by,
+        flags=view.flags,
     )

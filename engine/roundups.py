@@ -101,7 +101,7 @@ def decide(spend: Spend, saver: Saver) -> RoundUp:
     reason = _guard_before(spend, saver)
     if reason is not None:
         return RoundUp("skipped", reason=reason)
-    base = base_of(spend.amount, unit, rounding.exact_multiple)
+    base = base_of(spend.amount, unit, rounding.exact_multiple) if spend.amount else 0
     if base == 0:
         return RoundUp("skipped", reason="exact_multiple")
     total = base * rounding.multiplier

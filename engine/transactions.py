@@ -48,7 +48,7 @@ def check(command: RecordTransaction, context: Context) -> datetime:
         errors.append(FieldError("status", f"{command.status} is not taken yet; send the event once it is settled"))
     if command.revision:
         errors.append(FieldError("revision", "only 0 is taken yet; amendments come with settlement"))
-    if command.amount == 0:
+    if command.amount == 0 and command.original is None:
         errors.append(FieldError("amount", "must be at least 1 minor unit for a settled event"))
     when = command.occurred_at or context.at
     if when.tzinfo is None:
@@ -147,6 +147,7 @@ def recorded(state: UserState, command: RecordTransaction, context: Context, tod
         flags=[] if at_home else ["rate_pending"],
         pending_external_id=command.pending_external_id,
         original_external_id=command.original_external_id,
+        original=command.original,
     )
 
 

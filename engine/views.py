@@ -33,10 +33,12 @@ class RoundUpView(Struct, frozen=True):
 
 
 class OriginalView(Struct, frozen=True):
-    """Amount and currency as the source reported them."""
+    """Amount and currency as the source reported them; the rate, and its date, when they were converted."""
 
     amount: int
     currency: str
+    rate_date: date | None = None
+    rate: str | None = None
 
 
 class TakenBack(Struct, frozen=True):
@@ -89,6 +91,8 @@ class TransactionView(Struct, frozen=True, kw_only=True):
     taken_back: list[TakenBack] = []
     refunds: list[DatedAmount] = []
     """What was given back of it, by the local date on which budgets got it."""
+    refunded_original: int = 0
+    """What was given back of a converted purchase, in the currency it was reported in."""
     refund_of: str | None = None
     """The purchase that this credit gave back."""
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from serve import settings
 from serve.auth.errors import AuthError
@@ -37,6 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--role", default="user", choices=["user", "service", "admin"])
     token.add_argument("--count", type=_positive, help="print so many tokens, a line each")
     token.add_argument("--lifetime-s", type=int, default=TOKEN_S, help=f"seconds until it ends (default: {TOKEN_S})")
+    rates = commands.add_parser("rates", help="exchange rates of foreign payments").add_subparsers(required=True)
+    wanted = rates.add_parser("import", parents=[data], help="store rates from a CSV file; the same again does nothing")
+    wanted.add_argument(
+        "file", help="columns base,quote,day,rate, or as the ECB publishes: Date and a column a currency"
+    )
     return top
 
 
@@ -118,6 +124,13 @@ def _migrate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _rates(arguments: argparse.Namespace) -> int:
+    from serve.rates import import_file
+
+    print(import_file(_settings(arguments), Path(arguments.file)))
+    return 0
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from serve.preflight import examine
 
@@ -135,6 +148,7 @@ _COMMANDS = {
     "token": _token,
     "migrate": _migrate,
     "doctor": _doctor,
+    "rates": _rates,
 }
 
 

@@ -6,12 +6,14 @@ from `DATA/keys` and never in Postgres, and where a request comes in its code is
 
 import hmac
 import secrets
+from datetime import date
 from pathlib import Path
 
 import msgspec
 from typing_extensions import override
 
-from engine.outside import Nothing, Outside
+from actors.rates import RateTable
+from engine.outside import Nothing, Outside, Rate
 from serve.auth import keys as signing
 from serve.auth.keys import KeyRing
 from serve.settings import RuntimeConfig
@@ -25,10 +27,11 @@ def proof(keys: KeyRing, challenge_id: str, code: str) -> str:
 
 
 class Secrets(Nothing):
-    """Codes and digests of one data folder."""
+    """Codes and digests of one data folder, and the rates of its database where it has one."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, rates: RateTable | None = None) -> None:
         self._keys = keys
+        self._rates = rates
 
     @override
     def new_code(self) -> str:
@@ -40,8 +43,16 @@ class Secrets(Nothing):
         """Return `proof`."""
         return proof(self._keys, challenge_id, code)
 
+    @override
+    def rate(self, base: str, quote: str, day: date) -> Rate | None:
+        """Return the last rate known on or before a day; None when there is none."""
+        return None if self._rates is None else self._rates.rate(base, quote, day)
+
 
 def of_instance(told: bytes) -> Outside:
     """Return the outside of an instance from its `RuntimeConfig` as JSON: what a shard's host is told."""
     config = msgspec.json.decode(told, type=RuntimeConfig)
-    return Secrets(signing.load_or_create(Path(config.data) / "keys"))
+    rates = RateTable(config.postgres_url) if config.postgres_url else None
+    if rates is not None:
+        rates.follow()
+    return Secrets(signing.load_or_create(Path(config.data) / "keys"), rates)

@@ -11,6 +11,7 @@ from engine.commands.types import (
     Currency,
     Direction,
     ExternalId,
+    Foreign,
     Kind,
     Location,
     Mcc,
@@ -60,6 +61,8 @@ class RecordTransaction(TransactionFields, frozen=True, kw_only=True, omit_defau
 
     origin: str = "user"
     provenance: Provenance = "self_reported"
+    original: Foreign | None = None
+    """Set by the engine when it converts foreign money; never by a sender."""
 
 
 class TransactionChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -47,6 +47,15 @@ BudgetPeriod = Literal["weekly", "monthly"]
 Rollover = Literal["none", "surplus", "all"]
 
 
+class Foreign(Struct, frozen=True, omit_defaults=True):
+    """What a report said before it was converted; `rate` is home for one major unit, as a decimal, of `rate_date`."""
+
+    amount: int
+    currency: str
+    rate_date: date
+    rate: str
+
+
 class Location(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Where a payment was made, as far as the source knows."""
 

@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from engine import accounts, refunds, transactions
+from engine import accounts, rates, refunds, transactions
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import EditTransaction, RecordTransaction
 from engine.decisions.handler import Decide
@@ -13,6 +13,8 @@ from engine.state import UserState
 def _record(state: UserState, command: RecordTransaction, facts: Facts, context: Context) -> Decision:
     if state.accounts:
         command = accounts.understood(state.accounts, command)
+    if command.currency != state.profile.currency:
+        command = rates.at_home(command, state.profile, context)
     if command.kind == "refund":
         return refunds.record(state, command, facts, context)
     if state.parked.waiting:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from engine.commands import Location
+from engine.commands import Foreign, Location
 from engine.events.types import DatedAmount, JarShare, Posting
 
 SkipReason = Literal["off", "paused", "floor", "cap", "historical", "not_eligible", "exact_multiple", "no_jar"]
@@ -68,6 +68,8 @@ class TransactionRecorded(
     flags: list[str] = []
     pending_external_id: str | None = None
     original_external_id: str | None = None
+    original: Foreign | None = None
+    """What was reported, when it was converted into the home currency."""
 
 
 class TransactionEdited(

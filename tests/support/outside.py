@@ -5,14 +5,15 @@ from datetime import date
 from hashlib import sha256
 
 from engine.outside import Rate
+from engine.rate_book import RateBook
 
 
 class Told:
-    """Implements `Outside`. `rates` by (base, quote), the newest last."""
+    """Implements `Outside`. Tests put rates into `book`."""
 
     def __init__(self) -> None:
         self.codes: list[str] = []
-        self.rates: dict[tuple[str, str], list[Rate]] = {}
+        self.book = RateBook()
 
     def new_code(self) -> str:
         self.codes.append(f"{len(self.codes) + 100_001:06d}")
@@ -22,7 +23,7 @@ class Told:
         return sha256(f"{challenge_id}:{code}".encode()).hexdigest()
 
     def rate(self, base: str, quote: str, day: date) -> Rate | None:
-        return next((r for r in reversed(self.rates.get((base, quote), [])) if r.day <= day), None)
+        return self.book.rate(base, quote, day)
 
     def occurrences(self, rrule: str, starts_on: date, after: date, count: int) -> Sequence[date]:
         raise ValueError(f"no calendar is told for {rrule}")

@@ -11,6 +11,7 @@ from engine import money
 from engine.behaviour import Refused
 from engine.commands import Command, RecordTransaction
 from engine.queries import GetAccounts
+from engine.rate_book import DatedRate
 from tests.support.person import BEHAVIOUR, Person
 
 FOLDER = Path(__file__).parent.parent / "vectors"
@@ -69,6 +70,7 @@ class VectorFile(Struct, frozen=True, forbid_unknown_fields=True):
     open: Step
     vectors: list[Vector]
     transaction: dict[str, Any] = {}
+    rates: list[DatedRate] = []
 
 
 def load(path: Path) -> VectorFile:
@@ -83,6 +85,7 @@ def check(vector: Vector, file: VectorFile) -> None:
         return
     assert vector.when is not None, "a vector needs a `when` or a `show`"
     person = Person()
+    person.outside.book.put(file.rates)
     for number, step in enumerate((vector.open or file.open, *vector.given)):
         person.do(_command(step, file, person, number), step.at)
     command, then = _command(vector.when, file, person, len(vector.given) + 1), vector.then

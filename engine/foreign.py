@@ -1,0 +1,46 @@
+"""Refunds of foreign purchases: compared in the currency that was paid, given back at the purchase's own rate."""
+
+from msgspec import structs
+
+from engine.commands import Foreign
+from engine.views import OriginalView, TransactionView
+
+PENDING = "rate_pending"
+
+
+def revalued(credit: TransactionView, purchase: TransactionView) -> TransactionView:
+    """Return a foreign credit in the currency of the purchase it gives back: its part of what the purchase came to.
+
+    Cumulative, so that refunds in parts together give back what one would.
+    """
+    before = purchase.refunded_original
+    amount = _part(purchase, before + credit.amount) - _part(purchase, before)
+    rate = purchase.original
+    return structs.replace(
+        credit,
+        amount=amount,
+        currency=purchase.currency,
+        original=OriginalView(credit.amount, credit.currency, rate.rate_date, rate.rate),
+        flags=[flag for flag in credit.flags if flag != PENDING],
+    )
+
+
+def _part(purchase: TransactionView, paid: int) -> int:
+    """Return what a part of the purchase, in the currency it was paid in, came to: half-even."""
+    total = purchase.original.amount
+    whole, left = divmod(purchase.amount * paid, total)
+    return whole + (2 * left > total or (2 * left == total and whole % 2 == 1))
+
+
+def reported(credit: TransactionView, purchase: TransactionView) -> int:
+    """Return what a credit gives back of a converted purchase, in the currency that was paid; 0 of any other."""
+    paid = purchase.original.currency
+    return credit.original.amount if paid != purchase.currency and credit.original.currency == paid else 0
+
+
+def said(view: TransactionView) -> Foreign | None:
+    """Return what was reported of a converted transaction, as its event holds it."""
+    original = view.original
+    if original.rate_date is None or original.rate is None:
+        return None
+    return Foreign(original.amount, original.currency, original.rate_date, original.rate)
