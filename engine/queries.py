@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
-from engine import accounts, budgets, jars, periods, reads_jars, roundups, views_accounts, views_budgets
+from engine import accounts, budgets, jars, periods, reads_jars, roundups, views_accounts, views_budgets, views_categories
 from engine.behaviour import Refused, invalid
 from engine.budgets import key
 from engine.burn_rate import measure, safe_per_day
@@ -101,6 +101,17 @@ Query = (
     | GetAccount
     | GetBalances
     | GetGroups
+class GetCategories(Struct, frozen=True, omit_defaults=True, tag="categories"):
+    """The categories: one's own, newest first, then those of the product; `locale` of their names."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+    locale: str = "en"
+    archived: bool = False
+
+
+Query = (
+    GetOverview | GetProfile | GetJars | GetJar | GetAllocation | GetBudgets | GetBurnRate | GetStreaks | GetCategories
 )
 
 
@@ -122,6 +133,8 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return reads_jars.shares(state, today)
         case GetBudgets(limit, cursor):
             return _page(_budgets(state, today), "budget_id", limit, cursor)
+        case GetCategories(limit, cursor, locale, archived):
+            return _page(views_categories.known(state.categories, locale, archived=archived), "slug", limit, cursor)
         case GetBurnRate():
             return burn_rates(state, today)
         case GetStreaks():
@@ -158,7 +171,7 @@ def _newest(state: UserState) -> list[Jar]:
 
 def _budgets(state: UserState, today: date) -> list[BudgetView]:
     newest = sorted(state.budgets.values(), key=lambda b: b.budget_id, reverse=True)
-    return [views_budgets.budget(one, state.spending, today) for one in newest]
+    return [views_budgets.budget(one, state.spending, state.categories.members(one.category), today) for one in newest]
 
 
 def profile(state: UserState, today: date) -> ProfileView:
@@ -195,7 +208,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
     """Return the overall burn rate, in the period of the monthly overall budget, and that of each budget in its own."""
     monthly = state.budgets.get(key(OVERALL, "monthly"))
     month = periods.budget_period(today, "monthly", monthly.starts_on if monthly else 1)
-    rate = measure(state.spending, OVERALL, month, today)
+    rate = measure(state.spending, None, month, today)
     limit = sum(monthly.terms(month[0])) if monthly else None
     return BurnRates(
         currency=state.profile.currency,
@@ -211,7 +224,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
 
 def _burn_rate(state: UserState, budget: budgets.Budget, today: date) -> BurnRateView:
     start, end = budget.bounds(today)
-    rate = measure(state.spending, budget.category, (start, end), today)
+    rate = measure(state.spending, state.categories.members(budget.category), (start, end), today)
     limit = sum(budget.terms(start))
     return BurnRateView(
         category=budget.category,

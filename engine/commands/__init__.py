@@ -14,6 +14,7 @@ from engine.commands.accounts import (
     RemoveAccount,
 )
 from engine.commands.budgets import DeleteBudget, SetBudget
+from engine.commands.categories import CategoryChanges, CreateCategory, EditCategory
 from engine.commands.challenges import Confirm
 from engine.commands.groups import GroupsCommand
 from engine.commands.jars import (
@@ -70,6 +71,8 @@ Command = (
     | SetAllocation
     | SetBudget
     | DeleteBudget
+    | CreateCategory
+    | EditCategory
     | Confirm
     | RaiseCaps
     | CreateAccount
@@ -91,9 +94,11 @@ __all__ = [
     "AutoSavingState",
     "Balance",
     "BudgetPeriod",
+    "CategoryChanges",
     "Command",
     "Confirm",
     "CreateAccount",
+    "CreateCategory",
     "CreateJar",
     "Currency",
     "DeleteBudget",
@@ -101,6 +106,7 @@ __all__ = [
     "DepositToJar",
     "Direction",
     "EditAccount",
+    "EditCategory",
     "EditJar",
     "EditTransaction",
     "ExactMultiple",
