@@ -1,16 +1,28 @@
 """What can be read from a user's actor, and the answers, built from the state alone."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from engine import accounts, budgets, jars, periods, reads_jars, roundups, views_accounts, views_budgets, views_categories
-from engine.behaviour import Refused, invalid
+from engine import (
+    accounts,
+    budgets,
+    jars,
+    periods,
+    queries_planning,
+    reads_jars,
+    roundups,
+    views_accounts,
+    views_budgets,
+)
+from engine.behaviour import Refused
 from engine.budgets import key
 from engine.burn_rate import measure, safe_per_day
 from engine.jars import Jar
+from engine.paging import page
 from engine.pledges import GetGroups, memberships
+from engine.queries_planning import GetCategories, PlanningQuery
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView
@@ -19,7 +31,6 @@ from engine.views import (
     BurnRates,
     BurnRateView,
     Overview,
-    Page,
     ProfileView,
     RoundingView,
     StreaksView,
@@ -101,17 +112,7 @@ Query = (
     | GetAccount
     | GetBalances
     | GetGroups
-class GetCategories(Struct, frozen=True, omit_defaults=True, tag="categories"):
-    """The categories: one's own, newest first, then those of the product; `locale` of their names."""
-
-    limit: Annotated[int, Meta(ge=1, le=500)] = 50
-    cursor: str | None = None
-    locale: str = "en"
-    archived: bool = False
-
-
-Query = (
-    GetOverview | GetProfile | GetJars | GetJar | GetAllocation | GetBudgets | GetBurnRate | GetStreaks | GetCategories
+    | PlanningQuery
 )
 
 
@@ -125,16 +126,10 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return overview(state, at, seq, today)
         case GetProfile():
             return profile(state, today)
-        case GetJars(limit, cursor):
-            return _page([reads_jars.jar(state, j, at) for j in _newest(state)], "jar_id", limit, cursor)
-        case GetJar(jar_id):
-            return reads_jars.jar(state, jars.find(state.jars, jar_id), at)
-        case GetAllocation():
-            return reads_jars.shares(state, today)
+        case GetJars() | GetJar() | GetAllocation():
+            return _jars(state, query, at, today)
         case GetBudgets(limit, cursor):
-            return _page(_budgets(state, today), "budget_id", limit, cursor)
-        case GetCategories(limit, cursor, locale, archived):
-            return _page(views_categories.known(state.categories, locale, archived=archived), "slug", limit, cursor)
+            return page(_budgets(state, today), "budget_id", limit, cursor)
         case GetBurnRate():
             return burn_rates(state, today)
         case GetStreaks():
@@ -143,26 +138,28 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return memberships(state)
         case GetAccounts() | GetAccount() | GetBalances():
             return _accounts(state, query)
+        case GetCategories():
+            return queries_planning.answer(state, query)
+
+
+def _jars(state: UserState, query: GetJars | GetJar | GetAllocation, at: datetime, today: date) -> Struct:
+    match query:
+        case GetJars(limit, cursor):
+            return page([reads_jars.jar(state, j, at) for j in _newest(state)], "jar_id", limit, cursor)
+        case GetJar(jar_id):
+            return reads_jars.jar(state, jars.find(state.jars, jar_id), at)
+        case GetAllocation():
+            return reads_jars.shares(state, today)
 
 
 def _accounts(state: UserState, query: GetAccounts | GetAccount | GetBalances) -> Struct:
     if isinstance(query, GetAccounts):
         newest = [views_accounts.account(one) for one in reversed(state.accounts.values())]
-        return _page(newest, "account_id", query.limit, query.cursor)
+        return page(newest, "account_id", query.limit, query.cursor)
     one = accounts.find(state.accounts, query.account_id)
     if isinstance(query, GetAccount):
         return views_accounts.account(one)
-    return _page(views_accounts.balances(one), "balance_id", query.limit, query.cursor)
-
-
-def _page(items: list[Any], id_field: str, limit: int, cursor: str | None) -> Page:
-    if cursor is not None:
-        ids = [getattr(item, id_field) for item in items]
-        if cursor not in ids:
-            raise invalid("cursor", f"{cursor!r} is not a cursor of this list; begin without one")
-        items = items[ids.index(cursor) + 1 :]
-    shown = items[:limit]
-    return Page(shown, getattr(shown[-1], id_field) if len(items) > limit else None)
+    return page(views_accounts.balances(one), "balance_id", query.limit, query.cursor)
 
 
 def _newest(state: UserState) -> list[Jar]:

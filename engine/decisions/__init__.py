@@ -11,7 +11,6 @@ DECIDE: dict[type, Decide] = {
     **groups.DECIDE,
     **budgets.DECIDE,
     **accounts.DECIDE,
-    **budgets.DECIDE,
     **categories.DECIDE,
 }
 DECIDE[Confirm] = challenges.confirming(DECIDE)

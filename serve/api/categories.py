@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from engine.commands import CategoryChanges, CreateCategory, EditCategory
-from engine.queries import GetCategories
+from engine.queries_planning import GetCategories
 from engine.views_categories import CategoryView
 from serve.api.routing import Answer, Call, route
 

@@ -9,7 +9,7 @@ from engine.behaviour import Refused
 from engine.categories import OWN_MAX, Categories
 from engine.commands import CreateCategory, EditTransaction, RecordTransaction, SetBudget
 from engine.kinds import CATEGORY_OF_KIND, UNCATEGORISED
-from engine.queries import GetCategories
+from engine.queries_planning import GetCategories
 from online_ml.taxonomy import CATEGORIES as PREDICTED
 from tests.support.person import Person
 
