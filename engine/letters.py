@@ -24,9 +24,14 @@ class Letter(Struct, frozen=True, array_like=True):
     command: Raw
 
 
+def encoded(command: Any) -> bytes:
+    """Return a command as a letter carries it: the same command is the same bytes."""
+    return _ENCODER.encode(command)
+
+
 def letter(outbox_id: str, to: str, command_id: str, command: Any) -> OutboxRow:
     """Return the outbox row of a letter; outbox ids sort in the order of sending."""
-    return OutboxRow(outbox_id, CHANNEL, _ENCODER.encode(Letter(to, command_id, Raw(_ENCODER.encode(command)))))
+    return OutboxRow(outbox_id, CHANNEL, _ENCODER.encode(Letter(to, command_id, Raw(encoded(command)))))
 
 
 def read(body: bytes) -> Letter:

@@ -1,28 +1,16 @@
 """What can be read from a user's actor, and the answers, built from the state alone."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct, structs
 
-from engine import (
-    accounts,
-    budgets,
-    jars,
-    periods,
-    queries_planning,
-    reads_jars,
-    roundups,
-    views_accounts,
-    views_budgets,
-)
-from engine.behaviour import Refused
+from engine import accounts, budgets, jars, periods, reads_jars, roundups, views_accounts, views_budgets
+from engine.behaviour import Refused, invalid
 from engine.budgets import key
 from engine.burn_rate import measure, safe_per_day
 from engine.jars import Jar
-from engine.paging import page
 from engine.pledges import GetGroups, memberships
-from engine.queries_planning import GetCategories, PlanningQuery
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView
@@ -31,6 +19,7 @@ from engine.views import (
     BurnRates,
     BurnRateView,
     Overview,
+    Page,
     ProfileView,
     RoundingView,
     StreaksView,
@@ -112,7 +101,6 @@ Query = (
     | GetAccount
     | GetBalances
     | GetGroups
-    | PlanningQuery
 )
 
 
@@ -126,10 +114,14 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return overview(state, at, seq, today)
         case GetProfile():
             return profile(state, today)
-        case GetJars() | GetJar() | GetAllocation():
-            return _jars(state, query, at, today)
+        case GetJars(limit, cursor):
+            return _page([reads_jars.jar(state, j, at) for j in _newest(state)], "jar_id", limit, cursor)
+        case GetJar(jar_id):
+            return reads_jars.jar(state, jars.find(state.jars, jar_id), at)
+        case GetAllocation():
+            return reads_jars.shares(state, today)
         case GetBudgets(limit, cursor):
-            return page(_budgets(state, today), "budget_id", limit, cursor)
+            return _page(_budgets(state, today), "budget_id", limit, cursor)
         case GetBurnRate():
             return burn_rates(state, today)
         case GetStreaks():
@@ -138,28 +130,26 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return memberships(state)
         case GetAccounts() | GetAccount() | GetBalances():
             return _accounts(state, query)
-        case GetCategories():
-            return queries_planning.answer(state, query)
-
-
-def _jars(state: UserState, query: GetJars | GetJar | GetAllocation, at: datetime, today: date) -> Struct:
-    match query:
-        case GetJars(limit, cursor):
-            return page([reads_jars.jar(state, j, at) for j in _newest(state)], "jar_id", limit, cursor)
-        case GetJar(jar_id):
-            return reads_jars.jar(state, jars.find(state.jars, jar_id), at)
-        case GetAllocation():
-            return reads_jars.shares(state, today)
 
 
 def _accounts(state: UserState, query: GetAccounts | GetAccount | GetBalances) -> Struct:
     if isinstance(query, GetAccounts):
         newest = [views_accounts.account(one) for one in reversed(state.accounts.values())]
-        return page(newest, "account_id", query.limit, query.cursor)
+        return _page(newest, "account_id", query.limit, query.cursor)
     one = accounts.find(state.accounts, query.account_id)
     if isinstance(query, GetAccount):
         return views_accounts.account(one)
-    return page(views_accounts.balances(one), "balance_id", query.limit, query.cursor)
+    return _page(views_accounts.balances(one), "balance_id", query.limit, query.cursor)
+
+
+def _page(items: list[Any], id_field: str, limit: int, cursor: str | None) -> Page:
+    if cursor is not None:
+        ids = [getattr(item, id_field) for item in items]
+        if cursor not in ids:
+            raise invalid("cursor", f"{cursor!r} is not a cursor of this list; begin without one")
+        items = items[ids.index(cursor) + 1 :]
+    shown = items[:limit]
+    return Page(shown, getattr(shown[-1], id_field) if len(items) > limit else None)
 
 
 def _newest(state: UserState) -> list[Jar]:
@@ -168,7 +158,7 @@ def _newest(state: UserState) -> list[Jar]:
 
 def _budgets(state: UserState, today: date) -> list[BudgetView]:
     newest = sorted(state.budgets.values(), key=lambda b: b.budget_id, reverse=True)
-    return [views_budgets.budget(one, state.spending, state.categories.members(one.category), today) for one in newest]
+    return [views_budgets.budget(one, state.spending, today) for one in newest]
 
 
 def profile(state: UserState, today: date) -> ProfileView:
@@ -205,7 +195,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
     """Return the overall burn rate, in the period of the monthly overall budget, and that of each budget in its own."""
     monthly = state.budgets.get(key(OVERALL, "monthly"))
     month = periods.budget_period(today, "monthly", monthly.starts_on if monthly else 1)
-    rate = measure(state.spending, None, month, today)
+    rate = measure(state.spending, OVERALL, month, today)
     limit = sum(monthly.terms(month[0])) if monthly else None
     return BurnRates(
         currency=state.profile.currency,
@@ -221,7 +211,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
 
 def _burn_rate(state: UserState, budget: budgets.Budget, today: date) -> BurnRateView:
     start, end = budget.bounds(today)
-    rate = measure(state.spending, state.categories.members(budget.category), (start, end), today)
+    rate = measure(state.spending, budget.category, (start, end), today)
     limit = sum(budget.terms(start))
     return BurnRateView(
         category=budget.category,

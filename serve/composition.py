@@ -14,13 +14,14 @@ from psycopg_pool import AsyncConnectionPool
 from actors import connections, placement, ray_host
 from actors.client import Client
 from actors.host import HostConfig
-from actors.kinds import USER, Kinds
+from actors.kinds import GROUP, USER, Kinds
 from actors.limits import Limits as ShardLimits
 from actors.messages import Envelope
 from actors.read_model import ReadModel
 from actors.transport import TransportLost
 from engine.behaviour import Prediction
 from engine.commands import RecordTransaction
+from engine.groups.hosting import GROUP_BEHAVIOUR
 from engine.hosting import UserBehaviour
 from engine.queries import GetOverview
 from online_ml.categoriser import RuleCategoriser
@@ -64,7 +65,7 @@ def predict(command: RecordTransaction) -> Prediction:
 
 
 BEHAVIOUR = UserBehaviour(predict)
-KINDS = Kinds({USER: BEHAVIOUR})
+KINDS = Kinds({USER: BEHAVIOUR, GROUP: GROUP_BEHAVIOUR})
 """What a shard hosts; named by import path in `HostConfig`, so that nothing is pickled by value."""
 
 

@@ -14,7 +14,6 @@ from engine.commands.accounts import (
     RemoveAccount,
 )
 from engine.commands.budgets import DeleteBudget, SetBudget
-from engine.commands.categories import CategoryChanges, CreateCategory, EditCategory
 from engine.commands.challenges import Confirm
 from engine.commands.groups import GroupsCommand
 from engine.commands.jars import (
@@ -71,8 +70,6 @@ Command = (
     | SetAllocation
     | SetBudget
     | DeleteBudget
-    | CreateCategory
-    | EditCategory
     | Confirm
     | RaiseCaps
     | CreateAccount
@@ -94,11 +91,9 @@ __all__ = [
     "AutoSavingState",
     "Balance",
     "BudgetPeriod",
-    "CategoryChanges",
     "Command",
     "Confirm",
     "CreateAccount",
-    "CreateCategory",
     "CreateJar",
     "Currency",
     "DeleteBudget",
@@ -106,7 +101,6 @@ __all__ = [
     "DepositToJar",
     "Direction",
     "EditAccount",
-    "EditCategory",
     "EditJar",
     "EditTransaction",
     "ExactMultiple",

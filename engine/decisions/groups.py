@@ -71,6 +71,8 @@ def _joined(state: UserState, command: NoteMembership, _: Facts, context: Contex
         command_id = f"group:{command.group_id}:away:{context.seq}:{state.user_id}"
         away = letter(context.new_id(), GROUP_MARK + command.group_id, command_id, LeaveGroup(member=state.user_id))
         return Decision([], Shown(), [away])
+    if command.group_id in known:
+        return Decision([], Shown())
     event = GroupJoined(at=context.at, group_id=command.group_id, name=command.group_name)
     return Decision([event], Shown({"group_id": command.group_id, "name": command.group_name}))
 

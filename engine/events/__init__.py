@@ -7,7 +7,6 @@ that moves money carries `postings` that sum to zero per currency (`engine.ledge
 from engine.events.accounts import AccountCreated, AccountDescription, AccountEdited, AccountRemoved, Statement
 from engine.events.alerts import AlertRaised, AlertType, Severity
 from engine.events.budgets import BudgetDeleted, BudgetSet
-from engine.events.categories import CategoryCreated, CategoryEdited
 from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
 from engine.events.groups import GroupsEvent
 from engine.events.jars import AllocationSet, JarCreated, JarDeleted, JarDeposited, JarDescription, JarEdited
@@ -29,8 +28,6 @@ Event = (
     | AllocationSet
     | BudgetSet
     | BudgetDeleted
-    | CategoryCreated
-    | CategoryEdited
     | AlertRaised
     | TimerSet
     | TimerCancelled
@@ -54,8 +51,6 @@ __all__ = [
     "AllocationSet",
     "BudgetDeleted",
     "BudgetSet",
-    "CategoryCreated",
-    "CategoryEdited",
     "ChallengeIssued",
     "ChallengeSpent",
     "ChallengeTried",

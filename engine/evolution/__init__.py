@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import Event
-from engine.evolution import accounts, budgets, categories, challenges, groups, jars, profile, timers, transactions
+from engine.evolution import accounts, budgets, challenges, groups, jars, profile, timers, transactions
 from engine.evolution.handler import Evolve
 from engine.state import UserState
 
@@ -15,7 +15,6 @@ _EVOLVE: dict[type, Evolve] = {
     **jars.EVOLVE,
     **groups.EVOLVE,
     **budgets.EVOLVE,
-    **categories.EVOLVE,
     **timers.EVOLVE,
     **challenges.EVOLVE,
     **accounts.EVOLVE,

@@ -12,6 +12,8 @@ from engine.commands import Currency, Name, PositiveAmount, Text
 
 INVITE_DAYS_MAX = 30
 INVITE_USES_MAX = 50
+InviteUses = Annotated[int, Meta(ge=1, le=INVITE_USES_MAX)]
+InviteDays = Annotated[int, Meta(ge=1, le=INVITE_DAYS_MAX)]
 ProposalKind = Literal["purchase", "payout"]
 
 
@@ -30,8 +32,8 @@ class InviteToGroup(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
     """Make a code that lets others in, `uses` times, for `days` days."""
 
     member: str
-    uses: Annotated[int, Meta(ge=1, le=INVITE_USES_MAX)] = INVITE_USES_MAX
-    days: Annotated[int, Meta(ge=1, le=INVITE_DAYS_MAX)] = 7
+    uses: InviteUses = INVITE_USES_MAX
+    days: InviteDays = 7
 
 
 class JoinGroup(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="join_group"):

@@ -9,7 +9,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from serve.api import accounts, alerts, balances, budgets, categories, health, insights, jars, openapi, transactions
+from serve.api import accounts, alerts, balances, budgets, groups, health, insights, jars, openapi, transactions
 from serve.api.routing import PREFIX, Route, handlers, of_exception
 from serve.services import Services
 from serve.settings import boond_version
@@ -20,7 +20,7 @@ ROUTES: list[Route] = [
     *balances.ROUTES,
     *jars.ROUTES,
     *budgets.ROUTES,
-    *categories.ROUTES,
+    *groups.ROUTES,
     *insights.ROUTES,
     *alerts.ROUTES,
     *health.ROUTES,

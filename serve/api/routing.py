@@ -91,11 +91,21 @@ class Call(Struct):
 
     async def tell(self, command: Command, status: int = 200) -> Answer:
         """Carry out a command under the request's idempotency key, or a fresh one."""
-        key = self.idempotency_key or f"fresh-{secrets.token_hex(16)}"
-        target = self.route.path.format(**self.path)
-        command_id = f"http:{self.caller.name}:{self.route.method.value} {target}:{key}"
-        envelope = envelopes.command(self.caller, self.entity_id, command, command_id, self.request_id)
+        envelope = envelopes.command(self.caller, self.entity_id, command, self.command_id, self.request_id)
         return answered(await self.services.runtime.submit(envelope), status)
+
+    @property
+    def key(self) -> str:
+        """The idempotency key; a fresh one, the same for the whole request, where none was sent."""
+        if self.idempotency_key is None:
+            self.idempotency_key = f"fresh-{secrets.token_hex(16)}"
+        return self.idempotency_key
+
+    @property
+    def command_id(self) -> str:
+        """The id of the request's command: of an entity it is used once."""
+        target = self.route.path.format(**self.path)
+        return f"http:{self.caller.name}:{self.route.method.value} {target}:{self.key}"
 
     async def submit(self, envelope: Envelope) -> Outcome:
         """Submit an envelope made elsewhere."""

@@ -13,8 +13,12 @@ from litestar import Litestar
 
 from actors import wire
 from actors.client import Client
+from actors.kinds import GROUP, USER, Kinds
+from actors.messages import Envelope, Meta
 from actors.read_model import ReadModel
 from actors.shard import EntityShard
+from engine import letters
+from engine.groups.hosting import GROUP_BEHAVIOUR
 from engine.hosting import UserBehaviour
 from serve.api.app import build_app
 from serve.auth.accounts import Accounts
@@ -50,13 +54,26 @@ class LocalTransport:
 class Rest:
     """A client of the application, and tokens for it; `journal` is what its turns wrote, `clock` moves when told."""
 
-    def __init__(self, http: httpx.AsyncClient, keys: KeyRing, journal: MemoryJournal, clock: FakeClock) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, keys: KeyRing, journal: MemoryJournal, clock: FakeClock, runtime: Client
+    ) -> None:
         self.http, self.journal, self.clock = http, journal, clock
         self._issuer = Issuer(keys)
+        self._runtime = runtime
+        self._delivered = 0
 
     def bearer(self, user: str = "asha", role: Role = "user") -> dict[str, str]:
         """Return the header of a user, service or admin."""
-        return {"Authorization": f"Bearer {self._issuer.issue(user, now=NOW, lifetime_s=900, role=role)}"}
+        return {"Authorization": f"Bearer {self._issuer.issue(user, now=self.clock.at, lifetime_s=900, role=role)}"}
+
+    async def deliver_letters(self) -> None:
+        """Deliver what the outbox holds for other entities, and what that makes them write, until nothing is new."""
+        while len(rows := self.journal.store.outbox) > self._delivered:
+            row = rows[self._delivered]
+            self._delivered += 1
+            if row.channel == letters.CHANNEL:
+                one = letters.read(row.body)
+                await self._runtime.submit(Envelope(f"main/{one.to}", one.command_id, bytes(one.command), Meta("post")))
 
     def code(self, challenge_id: str) -> str:
         """Return the code that was sent for a challenge."""
@@ -70,10 +87,12 @@ async def serving(folder: Path) -> AsyncIterator[Rest]:
     keys = load_or_create(folder / "keys")
     clock = FakeClock()
     clock.at = NOW
-    journal, behaviour = MemoryJournal(), UserBehaviour(predict, Secrets(keys))
-    async with running_shard(journal, behaviour=behaviour, clock=clock) as shard:
+    journal, users = MemoryJournal(), UserBehaviour(predict, Secrets(keys))
+    kinds = Kinds({USER: users, GROUP: GROUP_BEHAVIOUR})
+    async with running_shard(journal, behaviour=kinds, clock=clock) as shard:
+        runtime = Client(LocalTransport(shard), 1, kinds, cast("Any", None))
         services = Services(
-            runtime=Client(LocalTransport(shard), 1, behaviour, cast("Any", None)),
+            runtime=runtime,
             read_model=cast("ReadModel", None),
             accounts=cast("Accounts", None),
             verifier=Verifier(keys),
@@ -90,7 +109,7 @@ async def serving(folder: Path) -> AsyncIterator[Rest]:
         app = build_app(services_of, [])
         through = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
         async with _alive(app), httpx.AsyncClient(transport=through, base_url="http://boond") as http:
-            yield Rest(http, keys, journal, clock)
+            yield Rest(http, keys, journal, clock, runtime)
 
 
 @asynccontextmanager
