@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from engine.behaviour import Turn
 from engine.events import (
+    InstructionClosed,
+    InstructionIssued,
     JarDeleted,
     JarDeposited,
     Posting,
@@ -42,6 +44,8 @@ class JarActivity(Struct, frozen=True, kw_only=True):
     merchant: str | None = None
     deposit_id: str | None = None
     transfer_id: str | None = None
+    instruction_id: str | None = None
+    """The debit that brought it, or the payout that took it."""
     group_id: str | None = None
     from_jar: str | None = None
     to_jar: str | None = None
@@ -68,6 +72,8 @@ REASONS: dict[type, Reason] = {
     ),
     JarDeposited: Reason("deposit", "deposit", {"deposit_id": "deposit_id"}),
     JarDeleted: Reason("moved_in", "moved_out", {"from_jar": "jar_id"}),
+    InstructionIssued: Reason("reserved", "reserved", {"instruction_id": "instruction_id"}),
+    InstructionClosed: Reason("settled", "withdrawn", {"instruction_id": "instruction_id"}),
     GroupPledged: Reason("group_contribution", "group_contribution"),
     GroupPledgeVoided: Reason("group_contribution", "group_contribution"),
     GroupContributed: Reason(

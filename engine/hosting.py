@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import UNSET, Raw
 
-from engine import alerts, queries, receipts, user
+from engine import alerts, queries, receipts, rows_settlement, user
 from engine.behaviour import (
     AlertRow,
     Context,
     Decision,
     Facts,
     Needs,
+    OutboxRow,
     Prediction,
+    RecordRow,
     Refused,
     Rows,
     TimerRow,
@@ -27,7 +29,7 @@ from engine.queries import Query
 from engine.state import UserState
 from engine.views import Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
-STATE_SCHEMA = "user/9"
+STATE_SCHEMA = "user/10"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -156,13 +158,17 @@ class UserBehaviour:
             view, refunds = result.original, (result,)
         raised: Sequence[AlertRow] = ()
         timers: Sequence[TimerRow] = ()
+        records: Sequence[RecordRow] = ()
+        orders: Sequence[OutboxRow] = ()
         if len(turn.events) > 1 or view is None:
             raised = [_alert_row(e) for e in turn.events if type(e) is AlertRaised]
             timers = [_timer_row(e) for e in turn.events if type(e) is TimerSet or type(e) is TimerCancelled]
+            records, orders = rows_settlement.of_turn(turn)
+        outbox = [*turn.outbox, *orders] if orders else turn.outbox
         if view is None:
-            return Rows(alerts=raised, timers=timers, outbox=turn.outbox)
+            return Rows(alerts=raised, timers=timers, outbox=outbox, records=records)
         given_back = [_transaction_row(refund.transaction) for refund in refunds]
-        return Rows((_transaction_row(view), *given_back), raised, timers, turn.outbox)
+        return Rows((_transaction_row(view), *given_back), raised, timers, outbox, records)
 
 
 def _receipt(turn: Turn) -> Receipt:

@@ -13,7 +13,7 @@ from engine.ledger import PROMISED, Ledger, jar_account, transfer
 DEFAULT_NAME = "Savings"
 DEFAULT_PRIORITY = 1_000_000
 JARS_MAX = 100
-STAGES = ("provisional", "accrued", "scheduled", "settled")
+STAGES = ("provisional", "accrued", "scheduled", "settled", "reserved")
 MILESTONES_PERCENT = (25, 50, 75)
 
 

@@ -91,5 +91,5 @@ def transfer(debit: str, credit: str, amount: int, currency: str) -> list[Postin
 
 
 def jar_account(jar_id: str, stage: str) -> str:
-    """Return the account of a jar's money in a stage (`accrued`, later `scheduled`, `settled` ...)."""
+    """Return the account of a jar's money in a stage (provisional, accrued, scheduled, settled, reserved)."""
     return f"jar:{jar_id}:{stage}"

@@ -30,6 +30,8 @@ class Profile(Struct, kw_only=True):
     refund_policy: RefundPolicy = "reverse"
     plan: Plan = field(default_factory=Plan)
     notifications: dict[str, bool] = field(default_factory=dict)
+    sweep_threshold: int | None = None
+    """What must have accrued to be settled at once; None: the currency's default."""
 
     def today(self, at: datetime) -> date:
         """Return the user's local date at an instant."""
@@ -119,8 +121,15 @@ def update(
         refund_policy=command.refund_policy if command.refund_policy is not UNSET else profile.refund_policy,
         plan=command.plan if command.plan is not UNSET else profile.plan,
         notifications=notifications,
+        sweep_threshold=_threshold(profile, command, currency),
         zone_from=_next_midnight(profile, context.at) if has_postings and zone_name != profile.time_zone else None,
     )
+
+
+def _threshold(profile: Profile, command: UpdateProfile, currency: str) -> int | None:
+    if command.sweep_threshold is not UNSET:
+        return command.sweep_threshold
+    return profile.sweep_threshold if currency == profile.currency else None
 
 
 def _check_free(profile: Profile, *, has_postings: bool, has_limits: bool) -> None:
@@ -154,6 +163,7 @@ def updated(profile: Profile, event: ProfileUpdated) -> None:
     profile.currency, profile.time_zone = event.currency, event.time_zone
     profile.rounding, profile.refund_policy = event.rounding, event.refund_policy
     profile.plan, profile.notifications = event.plan, event.notifications
+    profile.sweep_threshold = event.sweep_threshold
     _switch(profile, event.auto_saving, event.at)
 
 

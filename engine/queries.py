@@ -1,11 +1,22 @@
 """What can be read from a user's actor, and the answers, built from the state alone."""
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, structs
 
-from engine import accounts, budgets, jars, periods, reads_jars, roundups, views_accounts, views_budgets
+from engine import (
+    accounts,
+    budgets,
+    jars,
+    periods,
+    reads_jars,
+    roundups,
+    sweeps,
+    views_accounts,
+    views_budgets,
+    views_settlement,
+)
 from engine.behaviour import Refused, invalid
 from engine.budgets import key
 from engine.burn_rate import measure, safe_per_day
@@ -88,6 +99,20 @@ class GetBalances(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="ba
     cursor: str | None = None
 
 
+class GetInstructions(Struct, frozen=True, omit_defaults=True, tag="instructions"):
+    """What the host was asked to move and waits for, and the last of what ended; newest first."""
+
+    status: Literal["open", "done", "failed"] | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+
+
+class GetInstruction(Struct, frozen=True, tag="instruction"):
+    """One instruction that waits, or ended not long ago."""
+
+    instruction_id: str
+
+
 Query = (
     GetOverview
     | GetProfile
@@ -101,6 +126,8 @@ Query = (
     | GetAccount
     | GetBalances
     | GetGroups
+    | GetInstructions
+    | GetInstruction
 )
 
 
@@ -114,12 +141,8 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return overview(state, at, seq, today)
         case GetProfile():
             return profile(state, today)
-        case GetJars(limit, cursor):
-            return _page([reads_jars.jar(state, j, at) for j in _newest(state)], "jar_id", limit, cursor)
-        case GetJar(jar_id):
-            return reads_jars.jar(state, jars.find(state.jars, jar_id), at)
-        case GetAllocation():
-            return reads_jars.shares(state, today)
+        case GetJars() | GetJar() | GetAllocation():
+            return _jars(state, query, at, today)
         case GetBudgets(limit, cursor):
             return _page(_budgets(state, today), "budget_id", limit, cursor)
         case GetBurnRate():
@@ -130,6 +153,31 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return memberships(state)
         case GetAccounts() | GetAccount() | GetBalances():
             return _accounts(state, query)
+        case GetInstructions() | GetInstruction():
+            return _instructions(state, query)
+
+
+def _jars(state: UserState, query: GetJars | GetJar | GetAllocation, at: datetime, today: date) -> Struct:
+    if isinstance(query, GetJars):
+        newest = [reads_jars.jar(state, one, at) for one in _newest(state)]
+        return _page(newest, "jar_id", query.limit, query.cursor)
+    if isinstance(query, GetJar):
+        return reads_jars.jar(state, jars.find(state.jars, query.jar_id), at)
+    return reads_jars.shares(state, today)
+
+
+def _instructions(state: UserState, query: GetInstructions | GetInstruction) -> Struct:
+    settlement = state.settlement
+    if isinstance(query, GetInstruction):
+        one = settlement.find(query.instruction_id)
+        if one is None:
+            raise Refused("not_found", f"there is no instruction {query.instruction_id!r}")
+        return views_settlement.instruction(one, state.user_id)
+    known = [*settlement.open.values(), *settlement.finished.values()]
+    wanted = [one for one in known if query.status in (None, one.status)]
+    newest = sorted(wanted, key=lambda one: (one.created_at, one.instruction_id), reverse=True)
+    views = [views_settlement.instruction(one, state.user_id) for one in newest]
+    return _page(views, "instruction_id", query.limit, query.cursor)
 
 
 def _accounts(state: UserState, query: GetAccounts | GetAccount | GetBalances) -> Struct:
@@ -188,6 +236,7 @@ def profile(state: UserState, today: date) -> ProfileView:
         plan=reads_jars.plan(p.plan),
         monthly_budget=monthly.limit if monthly else None,
         notifications=p.notifications,
+        sweep_threshold=sweeps.threshold(state),
     )
 
 

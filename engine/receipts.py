@@ -2,14 +2,19 @@
 
 from typing import Any
 
-from engine import alerts, challenges
+from engine import alerts, challenges, views_settlement
 from engine.behaviour import Turn
 from engine.events import (
     AlertRaised,
     ChallengeIssued,
     ChallengeSpent,
     ChallengeTried,
+    IncomeAwaited,
+    InstructionClosed,
+    InstructionIssued,
     JarShare,
+    SweepPlanned,
+    SweepsResumed,
     TimerCancelled,
     TimerSet,
     TransactionRecorded,
@@ -135,7 +140,7 @@ def refund(turn: Turn, event: TransactionRefunded, result: Refunded, *, duplicat
     )
 
 
-_INTERNAL = (TimerSet, TimerCancelled, ChallengeTried, ChallengeSpent)
+_INTERNAL = (TimerSet, TimerCancelled, ChallengeTried, ChallengeSpent, SweepPlanned, SweepsResumed, IncomeAwaited)
 """Events that mean nothing to the user."""
 
 
@@ -158,6 +163,9 @@ def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
             frames.append({"type": event.type, "data": alerts.view(event)})
         elif type(event) is ChallengeIssued:
             frames.append({"type": "challenge_issued", "data": challenges.view(event)})
+        elif number and (type(event) is InstructionIssued or type(event) is InstructionClosed):
+            view = views_settlement.instruction(event.instruction, user_id(turn.entity_id))
+            frames.append({"type": type(event).__struct_config__.tag, "data": view})
         elif number and type(event) is TransactionRefunded:
             frames.append({"type": "transaction_refunded", "data": refund(turn, event, next(waited))})
         else:

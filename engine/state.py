@@ -13,6 +13,7 @@ from engine.ledger import Ledger
 from engine.parked import Parked
 from engine.profile import Profile
 from engine.roundups import SavedToday
+from engine.settlement import Settlement
 from engine.spending import Spending
 from engine.streaks import Streak
 
@@ -41,3 +42,4 @@ class UserState(Struct, kw_only=True):
     allocation: Allocation = field(default_factory=Allocation)
     accounts: dict[str, Account] = field(default_factory=dict)
     groups: GroupBook = field(default_factory=GroupBook)
+    settlement: Settlement = field(default_factory=Settlement)

@@ -5,6 +5,7 @@ from engine.commands import Command, OpenUser
 from engine.commands.groups import LETTERS
 from engine.decisions import DECIDE
 from engine.evolution import evolve
+from engine.reactions import react
 from engine.state import UserState
 
 __all__ = ["decide", "evolve"]
@@ -15,7 +16,9 @@ def decide(state: UserState, command: Command, facts: Facts, context: Context) -
     if not state.is_open and type(command) is not OpenUser:
         raise Refused("not_found", "there is no such user; open it first")
     decision = DECIDE[type(command)](state, command, facts, context)
-    events = decision.events
+    events = react(state, decision.events, context)
+    if events is not decision.events:
+        decision = Decision(events, decision.result, decision.outbox)
     postings = getattr(events[0], "postings", None) if events else None
     if len(events) > 1:
         postings = [posting for event in events for posting in getattr(event, "postings", ())]

@@ -158,6 +158,7 @@ class ProfileView(Struct, frozen=True, kw_only=True):
     plan: PlanView
     monthly_budget: int | None
     notifications: dict[str, bool]
+    sweep_threshold: int
 
 
 class BurnRateView(Struct, frozen=True, kw_only=True):

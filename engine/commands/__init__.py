@@ -27,6 +27,13 @@ from engine.commands.jars import (
     SetAllocation,
 )
 from engine.commands.profile import OpenUser, RaiseCaps, RoundingPatch, UpdateProfile
+from engine.commands.settlement import (
+    ReportResult,
+    RequestWithdrawal,
+    SweepDue,
+    SweepNow,
+    Withdraw,
+)
 from engine.commands.transactions import EditTransaction, RecordTransaction, TransactionChanges, TransactionFields
 from engine.commands.types import (
     AMOUNT_MAX,
@@ -76,6 +83,11 @@ Command = (
     | EditAccount
     | RemoveAccount
     | GroupsCommand
+    | RequestWithdrawal
+    | Withdraw
+    | ReportResult
+    | SweepNow
+    | SweepDue
 )
 
 
@@ -120,6 +132,8 @@ __all__ = [
     "RecordTransaction",
     "RefundPolicy",
     "RemoveAccount",
+    "ReportResult",
+    "RequestWithdrawal",
     "Rollover",
     "Rounding",
     "RoundingPatch",
@@ -129,8 +143,11 @@ __all__ = [
     "Slug",
     "Source",
     "Status",
+    "SweepDue",
+    "SweepNow",
     "Text",
     "TransactionChanges",
     "TransactionFields",
     "UpdateProfile",
+    "Withdraw",
 ]

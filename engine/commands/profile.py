@@ -56,6 +56,8 @@ class UpdateProfile(
     monthly_budget: Amount | None | UnsetType = UNSET
     plan: Plan | UnsetType = UNSET
     notifications: dict[Slug, bool] | UnsetType = UNSET
+    sweep_threshold: PositiveAmount | None | UnsetType = UNSET
+    """What must have accrued to be settled at once; null brings back the currency's default."""
 
 
 class RaiseCaps(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="raise_caps"):

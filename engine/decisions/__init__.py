@@ -1,7 +1,7 @@
 """Who decides each command. To add a feature, add its file and a line in `DECIDE`."""
 
 from engine.commands import Confirm
-from engine.decisions import accounts, budgets, challenges, groups, jars, profile, transactions
+from engine.decisions import accounts, budgets, challenges, groups, jars, profile, settlement, transactions
 from engine.decisions.handler import Decide
 
 DECIDE: dict[type, Decide] = {
@@ -11,5 +11,6 @@ DECIDE: dict[type, Decide] = {
     **groups.DECIDE,
     **budgets.DECIDE,
     **accounts.DECIDE,
+    **settlement.DECIDE,
 }
 DECIDE[Confirm] = challenges.confirming(DECIDE)

@@ -1,6 +1,6 @@
 """Decides commands on jars."""
 
-from engine import alerts, allocation, jars, locks, reads_jars, streaks, transactions
+from engine import alerts, allocation, jars, locks, reads_jars, streaks, sweeps, transactions
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar, SetAllocation
 from engine.decisions.answers import shown, today_of
@@ -35,7 +35,8 @@ def _deposit(state: UserState, command: DepositToJar, _: Facts, context: Context
     drafts = transactions.jar_alerts(state.jars[event.jar_id], share, state.profile.currency)
     drafts += streaks.after(state.streaks[USER_STREAK], today, today, event.amount)[1]
     raised = alerts.raise_all(state.alerts, drafts, context, today)
-    return shown(state, [event, *raised], lambda after: _deposited(after, event, raised))
+    settled = sweeps.of_deposit(state, event, context)
+    return shown(state, [event, *raised, *settled], lambda after: _deposited(after, event, raised))
 
 
 def _deposited(after: UserState, event: JarDeposited, raised: list[AlertRaised]) -> DepositView:

@@ -11,6 +11,17 @@ from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeT
 from engine.events.groups import GroupsEvent
 from engine.events.jars import AllocationSet, JarCreated, JarDeleted, JarDeposited, JarDescription, JarEdited
 from engine.events.profile import ProfileUpdated, UserOpened
+from engine.events.settlement import (
+    IncomeAwaited,
+    Instruction,
+    InstructionClosed,
+    InstructionIssued,
+    InstructionStatus,
+    InstructionType,
+    SweepPlanned,
+    SweepReason,
+    SweepsResumed,
+)
 from engine.events.timers import TimerCancelled, TimerSet
 from engine.events.transactions import RoundUp, SkipReason, TransactionEdited, TransactionRecorded, TransactionRefunded
 from engine.events.types import DatedAmount, JarShare, Posting
@@ -38,6 +49,11 @@ Event = (
     | AccountEdited
     | AccountRemoved
     | GroupsEvent
+    | InstructionClosed
+    | InstructionIssued
+    | SweepPlanned
+    | SweepsResumed
+    | IncomeAwaited
 )
 
 
@@ -56,6 +72,12 @@ __all__ = [
     "ChallengeTried",
     "DatedAmount",
     "Event",
+    "IncomeAwaited",
+    "Instruction",
+    "InstructionClosed",
+    "InstructionIssued",
+    "InstructionStatus",
+    "InstructionType",
     "JarCreated",
     "JarDeleted",
     "JarDeposited",
@@ -68,6 +90,9 @@ __all__ = [
     "Severity",
     "SkipReason",
     "Statement",
+    "SweepPlanned",
+    "SweepReason",
+    "SweepsResumed",
     "TimerCancelled",
     "TimerSet",
     "TransactionEdited",

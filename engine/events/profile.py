@@ -35,3 +35,4 @@ class ProfileUpdated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     notifications: dict[str, bool] = {}
     zone_from: datetime | None = None
     """When a changed `time_zone` begins to date events; None: at once."""
+    sweep_threshold: int | None = None

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import Event
-from engine.evolution import accounts, budgets, challenges, groups, jars, profile, timers, transactions
+from engine.evolution import accounts, budgets, challenges, groups, jars, profile, settlement, timers, transactions
 from engine.evolution.handler import Evolve
 from engine.state import UserState
 
@@ -18,6 +18,7 @@ _EVOLVE: dict[type, Evolve] = {
     **timers.EVOLVE,
     **challenges.EVOLVE,
     **accounts.EVOLVE,
+    **settlement.EVOLVE,
 }
 
 

@@ -33,6 +33,7 @@ def _jar_deleted(state: UserState, event: JarDeleted) -> None:
     gone = state.jars.pop(event.jar_id)
     if event.move_to is not None:
         state.jars[event.move_to].saved += gone.saved
+        state.settlement.moved(gone.jar_id, event.move_to)
     state.streaks.pop(event.jar_id, None)
     state.allocation.forget(event.jar_id, state.default_jar_id)
     state.jar_order = jars.order(state.jars.values())

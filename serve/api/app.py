@@ -9,7 +9,19 @@ from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
-from serve.api import accounts, alerts, balances, budgets, groups, health, insights, jars, openapi, transactions
+from serve.api import (
+    accounts,
+    alerts,
+    balances,
+    budgets,
+    groups,
+    health,
+    insights,
+    jars,
+    openapi,
+    settlement,
+    transactions,
+)
 from serve.api.routing import PREFIX, Route, handlers, of_exception
 from serve.services import Services
 from serve.settings import boond_version
@@ -23,6 +35,7 @@ ROUTES: list[Route] = [
     *groups.ROUTES,
     *insights.ROUTES,
     *alerts.ROUTES,
+    *settlement.ROUTES,
     *health.ROUTES,
 ]
 

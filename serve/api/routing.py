@@ -89,9 +89,10 @@ class Call(Struct):
         """Answer a read from the user's actor."""
         return answered(await self.services.runtime.submit(envelopes.query(self.caller, self.entity_id, wanted)))
 
-    async def tell(self, command: Command, status: int = 200) -> Answer:
-        """Carry out a command under the request's idempotency key, or a fresh one."""
-        envelope = envelopes.command(self.caller, self.entity_id, command, self.command_id, self.request_id)
+    async def tell(self, command: Command, status: int = 200, *, entity_id: str | None = None) -> Answer:
+        """Carry out a command under the request's key, or a fresh one; on `entity_id` when not the caller's."""
+        subject = entity_id or self.entity_id
+        envelope = envelopes.command(self.caller, subject, command, self.command_id, self.request_id)
         return answered(await self.services.runtime.submit(envelope), status)
 
     @property

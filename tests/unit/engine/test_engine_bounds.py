@@ -103,7 +103,7 @@ def test_an_account_back_at_zero_takes_no_room() -> None:
         book.tell(DepositToJar(jar_id=jar_id, amount=100))
         book.tell(DeleteJar(jar_id=jar_id, move_to=book.state.default_jar_id))
     accounts = {account for account in book.state.ledger.balances["INR"] if account.startswith("jar:")}
-    assert accounts == {f"jar:{book.state.default_jar_id}:accrued"}
+    assert accounts == {f"jar:{book.state.default_jar_id}:scheduled"}
     assert not book.state.ledger.is_empty
 
 

@@ -269,7 +269,7 @@ class UserMachine(RuleBasedStateMachine):
         currency = state.profile.currency
         for jar in state.jars.values():
             stages = [
-                state.ledger.balance(jar_account(jar.jar_id, stage), currency) for stage in ("accrued", "settled")
+                state.ledger.balance(jar_account(jar.jar_id, stage), currency) for stage in ("accrued", "scheduled")
             ]
             assert min(stages) >= 0
             assert jar.saved == sum(stages) == self.moved.get(jar.jar_id, 0)

@@ -1,0 +1,42 @@
+"""Commands of settlement."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from engine.commands.types import PositiveAmount, ShortText
+
+
+class RequestWithdrawal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="request_withdrawal"):
+    """Ask to take `amount` (minor units of the home currency) out of a jar: takes the second factor."""
+
+    jar_id: str
+    amount: PositiveAmount
+    destination: ShortText | None = None
+
+
+class Withdraw(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="withdraw"):
+    """Take `amount` out of a jar: the action of a challenge."""
+
+    jar_id: str
+    amount: PositiveAmount
+    destination: ShortText | None = None
+
+
+class ReportResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="report_result"):
+    """What became of an instruction, by the host that was to execute it. `at` is when it happened."""
+
+    instruction_id: str
+    status: Literal["done", "failed"]
+    reference: ShortText | None = None
+    reason: ShortText | None = None
+    at: datetime | None = None
+
+
+class SweepNow(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="sweep_now"):
+    """The user's word: settle what has accrued now, also after a failure."""
+
+
+class SweepDue(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="sweep_due"):
+    """Settle what has accrued, however little: the command of a timer."""

@@ -1,0 +1,177 @@
+"""Instructions: what the host is asked to move, and what its report does. Rules: docs/domain.md, "Settlement".
+
+A debit takes what accrued from the wallet into jars; a payout takes settled money out of one. Money is scheduled or
+reserved when the instruction is issued, and really moves only when the host says so.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from msgspec import structs
+
+from engine import alerts, money
+from engine.alerts import Draft
+from engine.behaviour import Context, Refused, invalid
+from engine.commands import ReportResult, Withdraw
+from engine.events import (
+    Instruction,
+    InstructionClosed,
+    InstructionIssued,
+    JarShare,
+    Posting,
+    SweepReason,
+    TimerCancelled,
+)
+from engine.jars import find
+from engine.ledger import PROMISED, WALLET, jar_account, transfer
+from engine.locks import refuse_locked
+from engine.roundups import default_unit
+from engine.settlement import OPEN_DEBITS_MAX, OPEN_PAYOUTS_MAX
+from engine.state import UserState
+
+SWEEP_TIMER = "sweep"
+FUTURE_MAX = timedelta(hours=24)
+_RUPEE_THRESHOLD_MAJOR, _THRESHOLD_UNITS = 100, 5
+
+
+@lru_cache(maxsize=256)
+def default_threshold(currency: str) -> int:
+    """Return the accrued sum that is swept at once: 100 rupees, elsewhere five of the usual round-up unit."""
+    if currency == "INR":
+        return _RUPEE_THRESHOLD_MAJOR * money.minor_per_major(currency)
+    return _THRESHOLD_UNITS * default_unit(currency)
+
+
+def accrued(state: UserState, events: Iterable[Any]) -> list[JarShare]:
+    """Return what each jar has accrued after the events of a turn, in the order of allocation."""
+    currency = state.profile.currency
+    held = {jar_id: state.ledger.balance(jar_account(jar_id, "accrued"), currency) for jar_id in state.jar_order}
+    for event in events:
+        for posting in getattr(event, "postings", ()):
+            if posting.account.endswith(":accrued") and posting.currency == currency:
+                jar_id = posting.account[4:-8]
+                held[jar_id] = held.get(jar_id, 0) + posting.amount
+    return [JarShare(jar_id, amount) for jar_id, amount in held.items() if amount > 0]
+
+
+def sweep(state: UserState, events: Sequence[Any], context: Context, why: SweepReason) -> list[Any]:
+    """Return the events that ask the host for everything accrued after `events`; none when there is nothing to ask."""
+    parts = accrued(state, events)
+    if not parts or state.settlement.debits >= OPEN_DEBITS_MAX:
+        return []
+    currency = state.profile.currency
+    postings: list[Posting] = []
+    for part in parts:
+        postings += _staged(part, "scheduled", "accrued", currency)
+    instruction = Instruction(
+        instruction_id=context.new_id(),
+        type="debit",
+        amount=sum(part.amount for part in parts),
+        currency=currency,
+        parts=parts,
+        created_at=context.at,
+    )
+    issued: list[Any] = [InstructionIssued(instruction=instruction, at=context.at, postings=postings, why=why)]
+    return [*issued, TimerCancelled(timer_id=SWEEP_TIMER)] if state.settlement.planned is not None else issued
+
+
+def payout(state: UserState, command: Withdraw, context: Context) -> InstructionIssued:
+    """Return the event that reserves a withdrawal and asks the host to pay it out. Raises `Refused`."""
+    check_withdrawal(state, command.jar_id, command.amount, context.at)
+    currency, part = state.profile.currency, JarShare(command.jar_id, command.amount)
+    instruction = Instruction(
+        instruction_id=context.new_id(),
+        type="payout",
+        amount=command.amount,
+        currency=currency,
+        parts=[part],
+        created_at=context.at,
+        destination=command.destination,
+    )
+    postings = _staged(part, "reserved", "settled", currency)
+    return InstructionIssued(instruction=instruction, at=context.at, postings=postings)
+
+
+def check_withdrawal(state: UserState, jar_id: str, amount: int, at: datetime) -> None:
+    """Refuse (409) what a jar cannot pay out now: only settled money that is not reserved is available."""
+    refuse_locked(find(state.jars, jar_id), at)
+    available = state.ledger.balance(jar_account(jar_id, "settled"), state.profile.currency)
+    if amount > available:
+        raise Refused("conflict", f"{amount} is more than the {available} available in the jar", available=available)
+    if state.settlement.payouts >= OPEN_PAYOUTS_MAX:
+        raise Refused("conflict", f"{OPEN_PAYOUTS_MAX} payouts wait for the host; come back when one is done")
+
+
+def _staged(part: JarShare, to: str, of: str, currency: str) -> list[Posting]:
+    return transfer(jar_account(part.jar_id, to), jar_account(part.jar_id, of), part.amount, currency)
+
+
+def ended(instruction: Instruction) -> list[Posting]:
+    """Return the postings of an instruction's end: the money moves, or goes back to where it was scheduled from."""
+    postings: list[Posting] = []
+    currency, done = instruction.currency, instruction.status == "done"
+    for part in instruction.parts:
+        if instruction.type == "debit":
+            postings += _staged(part, "settled" if done else "accrued", "scheduled", currency)
+            if done:
+                postings += transfer(PROMISED, WALLET, part.amount, currency)
+        elif done:
+            postings += transfer(WALLET, jar_account(part.jar_id, "reserved"), part.amount, currency)
+        else:
+            postings += _staged(part, "settled", "reserved", currency)
+    return postings
+
+
+def close(instruction: Instruction, context: Context, *, counts: bool = False) -> InstructionClosed:
+    """Return the event of an instruction that ended as its `status` says."""
+    postings = ended(instruction)
+    return InstructionClosed(instruction=instruction, at=context.at, postings=postings, counts=counts)
+
+
+def reported(instruction: Instruction, command: ReportResult, context: Context) -> Instruction:
+    """Return an instruction as the host's report leaves it. Raises `Refused`."""
+    if command.at is not None and command.at.tzinfo is None:
+        raise invalid("at", "needs an offset, for example 2026-11-20T09:30:00+05:30")
+    if command.at is not None and command.at - context.at > FUTURE_MAX:
+        raise invalid("at", "lies more than 24 hours in the future")
+    return structs.replace(
+        instruction,
+        status=command.status,
+        reference=command.reference,
+        reason=command.reason if command.status == "failed" else None,
+        reported_at=command.at or context.at,
+    )
+
+
+def same_report(instruction: Instruction, command: ReportResult) -> bool:
+    """Whether a report of an ended instruction says what is known already."""
+    return instruction.status == command.status and command.reference in (None, instruction.reference)
+
+
+def failure_alert(state: UserState, instruction: Instruction, failures: int, *, paused: bool) -> Draft:
+    """Return what the person is told of a failed instruction, in words that say what happens next."""
+    amount = money.show(instruction.amount, instruction.currency)
+    reason = instruction.reason or "no reason given"
+    data = {
+        "instruction_id": instruction.instruction_id,
+        "amount": instruction.amount,
+        "currency": instruction.currency,
+        "reason": instruction.reason,
+        "failures": failures,
+    }
+    if instruction.type == "payout":
+        jar = state.jars[instruction.parts[0].jar_id].name
+        words = f"Paying out {amount} from {jar} failed ({reason}). The money is back in the jar."
+        return Draft(type="correction", severity="warning", message=words, data=data)
+    if paused:
+        words = f"Saving {amount} failed again ({reason}), so auto-saving is paused. Turn it on when you are ready."
+    else:
+        words = f"Saving {amount} failed ({reason}). It is tried again when you say so, or after two incomes."
+    return Draft(type="savings_paused", severity="warning", message=words, data={**data, "auto_saving_paused": paused})
+
+
+def alert_of(state: UserState, draft: Draft, context: Context) -> list[Any]:
+    """Return the event of one alert."""
+    return list(alerts.raise_all(state.alerts, [draft], context, state.profile.today(context.at)))

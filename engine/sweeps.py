@@ -1,0 +1,134 @@
+"""When what has accrued is settled: at a threshold, at a deposit, at the latest after a week. Rules: docs/domain.md.
+
+After a failed debit nothing is swept until the person says so, or two incomes came.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from engine.accounts import MONEY_TYPES
+from engine.behaviour import Context
+from engine.commands import SweepDue
+from engine.events import (
+    IncomeAwaited,
+    InstructionClosed,
+    JarDeposited,
+    ProfileUpdated,
+    SweepPlanned,
+    SweepsResumed,
+    TimerSet,
+    TransactionRecorded,
+)
+from engine.instructions import SWEEP_TIMER, accrued, default_threshold, sweep
+from engine.kinds import INCOME_KINDS
+from engine.ledger import PROMISED
+from engine.settlement import INCOMES_RESUME, OPEN_DEBITS_MAX
+from engine.state import UserState
+
+WAITS_AT_MOST = timedelta(days=7)
+"""From the first sum that accrues to the sweep that takes it, however little it is."""
+
+
+def threshold(state: UserState) -> int:
+    """Return the accrued sum that is swept at once, in minor units of the home currency."""
+    return state.profile.sweep_threshold or default_threshold(state.profile.currency)
+
+
+def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Sequence[Any]:
+    """Follow a turn: sweep at the threshold, else see to it that what accrued does not wait for ever."""
+    if not events:
+        return ()
+    settlement, first = state.settlement, events[0]
+    if settlement.held:
+        return _while_held(state, events, context)
+    if type(first) is InstructionClosed:
+        return _after_close(state, first, events, context)
+    if type(first) is TransactionRecorded and not first.shares:
+        return ()
+    currency = state.profile.currency
+    added = _newly_accrued(events, currency)
+    if added <= 0:
+        return ()
+    promised = added - settlement.scheduled - state.ledger.balance(PROMISED, currency)
+    limit = threshold(state)
+    if promised >= limit and settlement.debits < OPEN_DEBITS_MAX:
+        waiting = sum(part.amount for part in accrued(state, events))
+        payment = first if type(first) is TransactionRecorded else None
+        if waiting >= limit and not under_floor(state, payment, waiting):
+            swept = sweep(state, events, context, "threshold")
+            if swept:
+                return swept
+    return plan(context) if settlement.planned is None else ()
+
+
+def _after_close(state: UserState, closed: InstructionClosed, events: Sequence[Any], context: Context) -> list[Any]:
+    """Follow the end of a debit: what waited for it may go now; what came back never goes at once again."""
+    if closed.counts or closed.instruction.type != "debit":
+        return []
+    waiting = sum(part.amount for part in accrued(state, events))
+    if closed.instruction.status == "done" and waiting >= threshold(state) and not under_floor(state, None, waiting):
+        return sweep(state, events, context, "threshold")
+    return plan(context) if waiting and state.settlement.planned is None else []
+
+
+def _newly_accrued(events: Sequence[Any], currency: str) -> int:
+    total = 0
+    for event in events:
+        for posting in getattr(event, "postings", ()):
+            if posting.account.endswith(":accrued") and posting.currency == currency:
+                total += posting.amount
+    return total
+
+
+def under_floor(state: UserState, payment: TransactionRecorded | None, amount: int) -> bool:
+    """Whether taking `amount` would leave less than the floor, as far as a balance is known after `payment`."""
+    floor = state.profile.rounding.floor
+    if floor is None:
+        return False
+    balance = _known_balance(state, payment)
+    return balance is not None and balance - amount < floor
+
+
+def _known_balance(state: UserState, payment: TransactionRecorded | None) -> int | None:
+    """Return the balance of the account that funds savings, else that of the payment's own."""
+    currency = state.profile.currency
+    for account in state.accounts.values():
+        if account.funds_savings and account.type in MONEY_TYPES and account.currency == currency:
+            if payment is not None and payment.account_id == account.account_id:
+                return account.balance_with(payment.occurred_at, -payment.amount)
+            return account.balance
+    return payment.balance_after if payment is not None else None
+
+
+def plan(context: Context) -> list[Any]:
+    """Return the events that bound how long what accrues may wait."""
+    due = context.at + WAITS_AT_MOST
+    return [SweepPlanned(due=due), TimerSet(timer_id=SWEEP_TIMER, due=due, command=SweepDue())]
+
+
+def of_deposit(state: UserState, deposit: JarDeposited, context: Context) -> list[Any]:
+    """Return the events that settle a deposit by hand at once, with all that has accrued: it is the user's word."""
+    resumes = [SweepsResumed(at=context.at)] if state.settlement.held else []
+    return [*resumes, *sweep(state, [deposit], context, "deposit")]
+
+
+def _while_held(state: UserState, events: Sequence[Any], context: Context) -> Sequence[Any]:
+    """Count incomes, and let sweeps go on with the second one, or when the person turns auto-saving on."""
+    first = events[0]
+    if type(first) is ProfileUpdated and first.auto_saving.state == "on" and state.profile.auto_saving.state != "on":
+        return [SweepsResumed(at=context.at, afresh=True), *sweep(state, events, context, "user")]
+    if type(first) is not TransactionRecorded or first.kind not in INCOME_KINDS:
+        return ()
+    incomes = state.settlement.incomes + 1
+    if incomes < INCOMES_RESUME:
+        return [IncomeAwaited(incomes=incomes)]
+    return resumed(state, events, context, "income")
+
+
+def resumed(state: UserState, events: Sequence[Any], context: Context, why: Any) -> list[Any]:
+    """Return the events by which sweeps go on, with the one that is due; an income does not go under the floor."""
+    waiting = sum(part.amount for part in accrued(state, events))
+    if why == "income" and under_floor(state, None, waiting):
+        return [SweepsResumed(at=context.at), *plan(context)]
+    return [SweepsResumed(at=context.at), *sweep(state, events, context, why)]

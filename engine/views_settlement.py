@@ -1,0 +1,76 @@
+"""What the wire shows of settlement."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from engine.events import Instruction, JarShare
+
+
+class InstructionView(Struct, frozen=True, kw_only=True):
+    """Money the host is asked to move. `due`: not before; `mandate`: under which; `attempt` counts executions of it."""
+
+    instruction_id: str
+    user_id: str
+    type: str
+    amount: int
+    currency: str
+    parts: list[JarShare]
+    status: str
+    created_at: datetime
+    due: datetime | None
+    mandate: str | None
+    destination: str | None
+    attempt: int
+    reference: str | None
+    reason: str | None
+    reported_at: datetime | None
+
+
+class WithdrawalView(Struct, frozen=True, kw_only=True):
+    """A withdrawal: `withdrawal_id` is the id of its instruction, `status` that of it."""
+
+    withdrawal_id: str
+    jar_id: str
+    amount: int
+    currency: str
+    status: str
+
+
+def instruction(one: Instruction, user_id: str) -> InstructionView:
+    """Return an instruction as the wire shows it."""
+    return InstructionView(
+        instruction_id=one.instruction_id,
+        user_id=user_id,
+        type=one.type,
+        amount=one.amount,
+        currency=one.currency,
+        parts=one.parts,
+        status=one.status,
+        created_at=one.created_at,
+        due=one.due,
+        mandate=one.mandate_id,
+        destination=one.destination,
+        attempt=one.attempt,
+        reference=one.reference,
+        reason=one.reason,
+        reported_at=one.reported_at,
+    )
+
+
+def withdrawal(one: Instruction) -> WithdrawalView:
+    """Return a payout as the answer of a withdrawal."""
+    return WithdrawalView(
+        withdrawal_id=one.instruction_id,
+        jar_id=one.parts[0].jar_id,
+        amount=one.amount,
+        currency=one.currency,
+        status=one.status,
+    )
+
+
+def plain(view: Struct) -> dict[str, Any]:
+    """Return a view as what `Shown` keeps."""
+    return dict(msgspec.to_builtins(view))
