@@ -15,6 +15,7 @@ from engine.events import (
     InstructionIssued,
     JarDeleted,
     JarDeposited,
+    JarTransferred,
     Posting,
     TransactionEdited,
     TransactionRecorded,
@@ -80,6 +81,9 @@ REASONS: dict[type, Reason] = {
         "group_contribution", "group_contribution", {"group_id": "group_id", "transfer_id": "transfer_id"}
     ),
     GroupPaidOut: Reason("group_payout", "group_payout", {"group_id": "group_id", "transfer_id": "transfer_id"}),
+    JarTransferred: Reason(
+        "transfer_in", "transfer_out", {"transfer_id": "transfer_id", "from_jar": "jar_id", "to_jar": "to_jar"}
+    ),
 }
 NO_JAR: frozenset[type] = frozenset({GroupSpent, TransactionEdited})
 """Events whose postings never name a jar."""

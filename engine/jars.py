@@ -36,6 +36,8 @@ class Jar(Struct, kw_only=True):
     locked_until: datetime | None = None
     unlocks_at: datetime | None = None
     """When an emergency unlock that is under way opens the jar."""
+    lock_round: int = 0
+    """Counts locks and cancelled unlocks: a code that was asked for in an earlier round is worth nothing."""
 
     def locked_at(self, at: datetime) -> datetime | None:
         """Return when the lock that holds at an instant ends; None when the jar is open."""

@@ -19,12 +19,19 @@ from engine.commands.groups import GroupsCommand
 from engine.commands.jars import (
     AllocationMode,
     AllocationPart,
+    AskUnlock,
+    CancelUnlock,
     CreateJar,
     DeleteJar,
     DepositToJar,
     EditJar,
+    EndLock,
     JarChanges,
+    LockEnd,
+    LockJar,
     SetAllocation,
+    TransferToJar,
+    UnlockJar,
 )
 from engine.commands.profile import OpenUser, RaiseCaps, RoundingPatch, UpdateProfile
 from engine.commands.settlement import (
@@ -75,6 +82,12 @@ Command = (
     | DeleteJar
     | DepositToJar
     | SetAllocation
+    | AskUnlock
+    | CancelUnlock
+    | EndLock
+    | LockJar
+    | TransferToJar
+    | UnlockJar
     | SetBudget
     | DeleteBudget
     | Confirm
@@ -99,10 +112,12 @@ __all__ = [
     "AllocationMode",
     "AllocationPart",
     "Amount",
+    "AskUnlock",
     "AutoSaving",
     "AutoSavingState",
     "Balance",
     "BudgetPeriod",
+    "CancelUnlock",
     "Command",
     "Confirm",
     "CreateAccount",
@@ -115,12 +130,15 @@ __all__ = [
     "EditAccount",
     "EditJar",
     "EditTransaction",
+    "EndLock",
     "ExactMultiple",
     "ExternalId",
     "Foreign",
     "JarChanges",
     "Kind",
     "Location",
+    "LockEnd",
+    "LockJar",
     "Mcc",
     "Name",
     "OpenUser",
@@ -148,6 +166,8 @@ __all__ = [
     "Text",
     "TransactionChanges",
     "TransactionFields",
+    "TransferToJar",
+    "UnlockJar",
     "UpdateProfile",
     "Withdraw",
 ]

@@ -9,6 +9,8 @@ from engine.commands.types import TEXT_END, Name, Plan, PositiveAmount
 
 ImageUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s\x00-\x1f]+" + TEXT_END)]
 
+LockEnd = Annotated[str, Meta(max_length=40, description="a time with an offset, or a date")]
+
 
 class CreateJar(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="create_jar"):
     """A new jar; `priority` orders who receives round-ups first (lower first, ties by creation)."""
@@ -52,6 +54,46 @@ class DepositToJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="d
 
     jar_id: str
     amount: PositiveAmount
+
+
+class TransferToJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="transfer_to_jar"):
+    """Move `amount` from one of one's own jars to another."""
+
+    jar_id: str
+    to_jar: str
+    amount: PositiveAmount
+
+
+class LockJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="lock_jar"):
+    """Lock a jar, or extend its lock: `until` is a time with an offset, or a local date, on which it is open again."""
+
+    jar_id: str
+    until: LockEnd
+
+
+class AskUnlock(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="ask_unlock"):
+    """Ask for the code of an emergency unlock."""
+
+    jar_id: str
+
+
+class UnlockJar(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="unlock_jar"):
+    """Let a locked jar open in 24 hours: the action of a challenge."""
+
+    jar_id: str
+    lock_round: int = 0
+
+
+class CancelUnlock(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="cancel_unlock"):
+    """Keep the jar locked after all; codes that were sent before are worth nothing."""
+
+    jar_id: str
+
+
+class EndLock(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="end_lock"):
+    """A timer's: a lock may be over; tell so."""
+
+    jar_id: str
 
 
 AllocationMode = Literal["priority", "percent", "deadline"]

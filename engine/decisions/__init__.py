@@ -1,7 +1,7 @@
 """Who decides each command. To add a feature, add its file and a line in `DECIDE`."""
 
 from engine.commands import Confirm
-from engine.decisions import accounts, budgets, challenges, groups, jars, profile, settlement, transactions
+from engine.decisions import accounts, budgets, challenges, groups, jars, locks, profile, settlement, transactions
 from engine.decisions.handler import Decide
 
 DECIDE: dict[type, Decide] = {
@@ -9,6 +9,7 @@ DECIDE: dict[type, Decide] = {
     **transactions.DECIDE,
     **jars.DECIDE,
     **groups.DECIDE,
+    **locks.DECIDE,
     **budgets.DECIDE,
     **accounts.DECIDE,
     **settlement.DECIDE,

@@ -1,14 +1,14 @@
 """Decides commands on jars."""
 
-from engine import alerts, allocation, jars, locks, reads_jars, streaks, sweeps, transactions
+from engine import alerts, allocation, jar_transfers, jars, locks, reads_jars, streaks, sweeps, transactions
 from engine.behaviour import Context, Decision, Facts
-from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar, SetAllocation
+from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar, SetAllocation, TransferToJar
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
-from engine.events import AlertRaised, JarDeposited, JarShare
+from engine.events import AlertRaised, JarDeposited, JarShare, JarTransferred
 from engine.state import USER_STREAK, UserState
 from engine.views import Shown
-from engine.views_jars import DepositView
+from engine.views_jars import DepositView, TransferView
 
 
 def _create_jar(state: UserState, command: CreateJar, _: Facts, context: Context) -> Decision:
@@ -56,10 +56,33 @@ def _set_allocation(state: UserState, command: SetAllocation, _: Facts, context:
     return shown(state, [event], lambda after: reads_jars.shares(after, today_of(state, context)))
 
 
+def _transfer(state: UserState, command: TransferToJar, _: Facts, context: Context) -> Decision:
+    today, currency = today_of(state, context), state.profile.currency
+    event = jar_transfers.decide(state.jars, state.ledger, command, context, today, currency)
+    drafts = transactions.jar_alerts(state.jars[event.to_jar], JarShare(event.to_jar, event.amount), currency)
+    raised = alerts.raise_all(state.alerts, drafts, context, today)
+    return shown(state, [event, *raised], lambda after: _transferred(after, event, raised))
+
+
+def _transferred(after: UserState, event: JarTransferred, raised: list[AlertRaised]) -> TransferView:
+    return TransferView(
+        transfer_id=event.transfer_id,
+        jar_id=event.jar_id,
+        to_jar=event.to_jar,
+        amount=event.amount,
+        currency=after.profile.currency,
+        at=event.at,
+        jar=reads_jars.jar(after, after.jars[event.jar_id], event.at),
+        to=reads_jars.jar(after, after.jars[event.to_jar], event.at),
+        alerts=[alerts.view(e) for e in raised],
+    )
+
+
 DECIDE: dict[type, Decide] = {
     CreateJar: _create_jar,
     EditJar: _edit_jar,
     DeleteJar: _delete_jar,
     DepositToJar: _deposit,
     SetAllocation: _set_allocation,
+    TransferToJar: _transfer,
 }

@@ -9,7 +9,19 @@ from engine.events.alerts import AlertRaised, AlertType, Severity
 from engine.events.budgets import BudgetDeleted, BudgetSet
 from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
 from engine.events.groups import GroupsEvent
-from engine.events.jars import AllocationSet, JarCreated, JarDeleted, JarDeposited, JarDescription, JarEdited
+from engine.events.jars import (
+    AllocationSet,
+    JarCreated,
+    JarDeleted,
+    JarDeposited,
+    JarDescription,
+    JarEdited,
+    JarLocked,
+    JarOpened,
+    JarTransferred,
+    JarUnlockCancelled,
+    JarUnlockStarted,
+)
 from engine.events.profile import ProfileUpdated, UserOpened
 from engine.events.settlement import (
     IncomeAwaited,
@@ -37,6 +49,11 @@ Event = (
     | JarDeleted
     | JarDeposited
     | AllocationSet
+    | JarLocked
+    | JarOpened
+    | JarTransferred
+    | JarUnlockCancelled
+    | JarUnlockStarted
     | BudgetSet
     | BudgetDeleted
     | AlertRaised
@@ -83,7 +100,12 @@ __all__ = [
     "JarDeposited",
     "JarDescription",
     "JarEdited",
+    "JarLocked",
+    "JarOpened",
     "JarShare",
+    "JarTransferred",
+    "JarUnlockCancelled",
+    "JarUnlockStarted",
     "Posting",
     "ProfileUpdated",
     "RoundUp",

@@ -23,6 +23,7 @@ AlertType = Literal[
     "correction",
     "savings_paused",
     "group",
+    "lock",
 ]
 Severity = Literal["info", "warning", "critical"]
 

@@ -57,3 +57,51 @@ class AllocationSet(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     mode: AllocationMode
     percents: dict[str, int] = {}
     priorities: dict[str, int] = {}
+
+
+class JarTransferred(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_transferred"):
+    """Money went from a jar to another of the same person, each stage into the same stage."""
+
+    transfer_id: str
+    jar_id: str
+    """The jar that gave."""
+    to_jar: str
+    at: datetime
+    local_date: date
+    amount: int
+    postings: list[Posting]
+
+
+class JarLocked(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_locked"):
+    """A jar pays nothing out until `until`; an unlock that was under way is over."""
+
+    jar_id: str
+    at: datetime
+    until: datetime
+
+
+class JarUnlockStarted(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_unlock_started"
+):
+    """An emergency unlock was confirmed: the jar opens at `opens_at` unless it is cancelled."""
+
+    jar_id: str
+    at: datetime
+    opens_at: datetime
+
+
+class JarUnlockCancelled(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_unlock_cancelled"
+):
+    """The jar stays locked; codes sent before are worth nothing."""
+
+    jar_id: str
+    at: datetime
+
+
+class JarOpened(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_opened"):
+    """A lock is over: at its end, or `early` by an unlock. The jar had been open since then; this tells."""
+
+    jar_id: str
+    at: datetime
+    early: bool = False

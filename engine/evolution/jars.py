@@ -1,8 +1,19 @@
 """What events of jars do to the state."""
 
-from engine import allocation, jars
+from engine import allocation, jars, locks
 from engine.allocation import Allocation
-from engine.events import AllocationSet, JarCreated, JarDeleted, JarDeposited, JarEdited
+from engine.events import (
+    AllocationSet,
+    JarCreated,
+    JarDeleted,
+    JarDeposited,
+    JarEdited,
+    JarLocked,
+    JarOpened,
+    JarTransferred,
+    JarUnlockCancelled,
+    JarUnlockStarted,
+)
 from engine.evolution.handler import Evolve
 from engine.evolution.saving import jar_saved
 from engine.state import USER_STREAK, UserState
@@ -51,10 +62,38 @@ def _allocation_set(state: UserState, event: AllocationSet) -> None:
     state.jar_order = jars.order(state.jars.values())
 
 
+def _jar_transferred(state: UserState, event: JarTransferred) -> None:
+    """What arrives counts for the plan of its jar; the person has saved nothing more."""
+    state.ledger.post(event.postings)
+    state.jars[event.jar_id].saved -= event.amount
+    jar_saved(state, event.to_jar, event.amount, event.local_date)
+
+
+def _jar_locked(state: UserState, event: JarLocked) -> None:
+    locks.locked(state.jars[event.jar_id], event)
+
+
+def _jar_unlock_started(state: UserState, event: JarUnlockStarted) -> None:
+    locks.unlock_started(state.jars[event.jar_id], event)
+
+
+def _jar_unlock_cancelled(state: UserState, event: JarUnlockCancelled) -> None:
+    locks.unlock_cancelled(state.jars[event.jar_id])
+
+
+def _jar_opened(state: UserState, event: JarOpened) -> None:
+    locks.opened(state.jars[event.jar_id])
+
+
 EVOLVE: dict[type, Evolve] = {
     JarCreated: _jar_created,
     JarEdited: _jar_edited,
     JarDeleted: _jar_deleted,
     JarDeposited: _jar_deposited,
     AllocationSet: _allocation_set,
+    JarTransferred: _jar_transferred,
+    JarLocked: _jar_locked,
+    JarUnlockStarted: _jar_unlock_started,
+    JarUnlockCancelled: _jar_unlock_cancelled,
+    JarOpened: _jar_opened,
 }

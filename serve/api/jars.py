@@ -5,9 +5,25 @@ from msgspec import Struct
 
 from engine import activity
 from engine.activity import JarActivity
-from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar, JarChanges, PositiveAmount, SetAllocation
+from engine.commands import (
+    AskUnlock,
+    CancelUnlock,
+    CreateJar,
+    DeleteJar,
+    DepositToJar,
+    EditJar,
+    JarChanges,
+    LockEnd,
+    LockJar,
+    PositiveAmount,
+    SetAllocation,
+    TransferToJar,
+    UnlockJar,
+)
 from engine.queries import GetAllocation, GetJar, GetJars
-from engine.views_jars import AllocationView, DepositView, JarView
+from engine.views_jars import AllocationView, DepositView, JarView, TransferView
+from serve.api import challenges
+from serve.api.challenges import REFUSALS, ChallengeView, Confirmation
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 from serve.problems import field_trouble
@@ -41,6 +57,19 @@ class Deposit(Struct, frozen=True, forbid_unknown_fields=True):
     """`amount` in minor units of the home currency."""
 
     amount: PositiveAmount
+
+
+class Transfer(Struct, frozen=True, forbid_unknown_fields=True):
+    """`amount` in minor units of the home currency, to another of one's own jars."""
+
+    amount: PositiveAmount
+    to_jar: str
+
+
+class Lock(Struct, frozen=True, forbid_unknown_fields=True):
+    """Until when: a time with an offset, or a date on which the jar is open again; at most 5 years away."""
+
+    until: LockEnd
 
 
 async def create_jar(call: Call) -> Answer:
@@ -96,6 +125,33 @@ async def jar_activity(call: Call) -> Answer:
     return Answer(msgspec.json.encode(ActivityPage(items, str(before) if more else None)))
 
 
+async def transfer(call: Call) -> Answer:
+    """Move money to another of one's own jars: what has settled first, then what is promised."""
+    body: Transfer = call.body
+    return await call.tell(TransferToJar(jar_id=call.path["jar_id"], to_jar=body.to_jar, amount=body.amount), 201)
+
+
+async def lock(call: Call) -> Answer:
+    """Lock a jar, or extend its lock: until then it receives, and pays nothing out."""
+    return await call.tell(LockJar(jar_id=call.path["jar_id"], until=call.body.until))
+
+
+async def unlock(call: Call) -> Answer:
+    """Ask for the code of an emergency unlock."""
+    return await call.tell(AskUnlock(jar_id=call.path["jar_id"]), 202)
+
+
+async def confirm_unlock(call: Call) -> Answer:
+    """Begin the 24 hours after which the jar opens."""
+    return await challenges.confirm(call, UnlockJar, jar_id=call.path["jar_id"])
+
+
+async def cancel_unlock(call: Call) -> Answer:
+    """Keep the jar locked: an unlock that is under way, and any code that was sent for one, is over."""
+    answer = await call.tell(CancelUnlock(jar_id=call.path["jar_id"]))
+    return Answer(b"", 204, answer.headers)
+
+
 async def show_allocation(call: Call) -> Answer:
     """Read how savings are shared between the jars."""
     return await call.ask(GetAllocation())
@@ -129,6 +185,40 @@ ROUTES = [
     ),
     route("POST /jars/{jar_id}/deposit", deposit, tag="jars", body=Deposit, answer=DepositView, status=201),
     route("GET /jars/{jar_id}/activity", jar_activity, tag="jars", query=PageQuery, answer=ActivityPage),
+    route(
+        "POST /jars/{jar_id}/transfer",
+        transfer,
+        tag="jars",
+        body=Transfer,
+        answer=TransferView,
+        status=201,
+        also=((409, "The jar is locked, has less, or the other has no room"),),
+    ),
+    route(
+        "POST /jars/{jar_id}/lock",
+        lock,
+        tag="jars",
+        body=Lock,
+        answer=JarView,
+        also=((409, "It is locked for longer already"),),
+    ),
+    route(
+        "POST /jars/{jar_id}/unlock",
+        unlock,
+        tag="jars",
+        answer=ChallengeView,
+        status=202,
+        also=((409, "It is not locked, opens soon anyway, or an unlock is under way"), (429, "Too many codes")),
+    ),
+    route(
+        "POST /jars/{jar_id}/unlock/confirm",
+        confirm_unlock,
+        tag="jars",
+        body=Confirmation,
+        answer=JarView,
+        also=REFUSALS,
+    ),
+    route("DELETE /jars/{jar_id}/unlock", cancel_unlock, tag="jars", status=204),
     route("GET /allocation", show_allocation, tag="jars", answer=AllocationView),
     route("PUT /allocation", set_allocation, tag="jars", body=SetAllocation, answer=AllocationView),
 ]

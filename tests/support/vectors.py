@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from engine import money
-from engine.behaviour import Refused
+from engine.behaviour import Refused, Turn
 from engine.commands import Command, RecordTransaction
 from engine.queries import GetAccounts
 from engine.rate_book import DatedRate
@@ -87,7 +87,12 @@ def check(vector: Vector, file: VectorFile) -> None:
     person = Person()
     person.outside.book.put(file.rates)
     for number, step in enumerate((vector.open or file.open, *vector.given)):
+        person.wait(step.at)
         person.do(_command(step, file, person, number), step.at)
+    fired = person.wait(vector.when.at)
+    if vector.when.command["type"] == "wait":
+        _check_turns(vector.then, person, fired, vector.when.at)
+        return
     command, then = _command(vector.when, file, person, len(vector.given) + 1), vector.then
     try:
         turn = person.do(command, vector.when.at)
@@ -99,17 +104,21 @@ def check(vector: Vector, file: VectorFile) -> None:
         _check_refusal(declined, then)
         return
     assert then.refused is None, f"was carried out, but must be refused: {then.refused}"
+    _check_turns(then, person, [turn], vector.when.at)
+
+
+def _check_turns(then: Then, person: Person, turns: list[Turn], at: datetime) -> None:
     if then.events is not None:
-        expected, found = _names(then.events, person), [_whole(event) for event in turn.events]
+        expected, found = _names(then.events, person), [_whole(event) for turn in turns for event in turn.events]
         if not any(_follows(event) for event in expected):
             found = [event for event in found if not _follows(event)]
         _match(expected, found, "events")
     if then.answer is not None:
-        _match(_names(then.answer, person), person.answer(turn), "answer")
+        _match(_names(then.answer, person), person.answer(turns[-1]), "answer")
     if then.overview is not None:
-        _match(_names(then.overview, person), person.overview(vector.when.at), "overview")
+        _match(_names(then.overview, person), person.overview(at), "overview")
     if then.accounts is not None:
-        found = person.ask(GetAccounts(), vector.when.at)["items"]
+        found = person.ask(GetAccounts(), at)["items"]
         _match(_names(then.accounts, person), {one["name"]: one for one in found}, "accounts")
     _check_balances(then, person)
 

@@ -16,6 +16,7 @@ from engine.events import AlertRaised, JarDeleted, TransactionRecorded, Transact
 from engine.ledger import check_balanced, jar_account
 from engine.queries import GetBudgets, GetBurnRate, GetJars, GetOverview, GetStreaks
 from tests.support import naive
+from tests.support.outside import Told
 from tests.support.person import BEHAVIOUR, Person, replayed
 
 START = datetime(2026, 10, 20, 6, tzinfo=UTC)
@@ -79,7 +80,7 @@ class UserMachine(RuleBasedStateMachine):
 
     def _decide_only(self, command: c.Command) -> Refused | None:
         ids = (f"probe-{number}" for number in range(1000))
-        context = Context(at=self.at, seq=self.person.seq + 1, new_id=ids.__next__)
+        context = Context(at=self.at, seq=self.person.seq + 1, new_id=ids.__next__, outside=Told())
         try:
             known = self.person.transactions
             facts = Facts(dict(known), {(t.origin, t.source, t.external_id): t for t in known.values()})
