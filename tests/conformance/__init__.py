@@ -1,0 +1,1 @@
+"""The rules, and what holds each: `rules.py` reads the map, `page.py` writes it down for people."""
