@@ -7,9 +7,10 @@ from tests.conformance.rules import Rule, rules
 
 HEAD = """# Which rule is held by what
 
-Every rule of [domain.md](domain.md) by its id, with a few of the worked examples (`feature: rule`, in `tests/vectors/`) and the tests that
-hold it. Made by `python -m tests.conformance.page docs/conformance.md` from `tests/vectors/rules.json`; `tests/unit/test_conformance.py` sees
-that all that is named is there. How another program runs the examples: [tests/vectors/README.md](../tests/vectors/README.md).
+Every rule of [domain.md](domain.md) by its id, with a few of the worked examples (`feature: rule`, in `tests/vectors/`)
+and the tests that hold it. Made by `python -m tests.conformance.page docs/conformance.md` from
+`tests/conformance/rules.json`; `tests/unit/test_conformance.py` sees that all that is named is there. How another
+program runs the examples: [tests/vectors/README.md](../tests/vectors/README.md).
 
 | id | rule | held by |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""The map from rules to what holds them (`tests/vectors/rules.json`), and whether what it names is there."""
+"""The map from rules to what holds them (`rules.json`), and whether what it names is there."""
 
 import ast
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ VECTORS = ROOT / "tests" / "vectors"
 
 
 class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule in one sentence. `vectors` are `feature: rule`, a last `*` for all that begin so; `tests` are `path::name`."""
+    """A rule in a sentence; `vectors` are `feature: rule`, `*` for all that begin so; `tests` are `path::name`."""
 
     id: str
     rule: str
@@ -22,13 +22,12 @@ class Rule(Struct, frozen=True, forbid_unknown_fields=True):
 
 def rules() -> list[Rule]:
     """Return every rule."""
-    return msgspec.json.decode((VECTORS / "rules.json").read_bytes(), type=list[Rule])
+    return msgspec.json.decode((ROOT / "tests" / "conformance" / "rules.json").read_bytes(), type=list[Rule])
 
 
 def known_vectors() -> set[str]:
     """Return the name of every vector, `feature: rule`."""
-    files = [path for path in VECTORS.glob("*.json") if path.name not in {"rules.json", "schema.json"}]
-    read = [msgspec.json.decode(path.read_bytes()) for path in files]
+    read = [msgspec.json.decode(path.read_bytes()) for path in VECTORS.glob("*.json")]
     return {f"{file['feature']}: {vector['rule']}" for file in read for vector in file["vectors"]}
 
 
