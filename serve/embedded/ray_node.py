@@ -43,6 +43,10 @@ def ray_environment(run: RunFolder) -> dict[str, str]:
         # An event for each call of an actor, kept for `ray list tasks`: what our calls do is in the journal.
         "RAY_task_events_report_interval_ms": "0",
         "RAY_enable_metrics_collection": "0",
+        # A table of its loops a minute and process, read by nobody, into six files of half a gigabyte each.
+        "RAY_event_stats_print_interval_ms": "600000",
+        "RAY_ROTATION_MAX_BYTES": str(8 * 2**20),
+        "RAY_ROTATION_BACKUP_COUNT": "1",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(str(Path(p).resolve()) for p in os.environ.get("PYTHONPATH", "").split(":") if p),

@@ -1,0 +1,1 @@
+"""State machines over the whole command set: see `tests/machines/README.md`."""
