@@ -1,12 +1,10 @@
 """What a runtime does to an entity: commands that come again, are lost before their commit, and memory that goes."""
 
 from random import Random
-from typing import get_args
 
 from hypothesis.stateful import rule
 
-from engine.commands import Command
-from tests.machines.base import CHANCE, Base
+from tests.machines.base import CHANCE, COMMANDS, Base
 
 
 class Accidents(Base):
@@ -17,7 +15,7 @@ class Accidents(Base):
         """Some commands, mostly with ids that exist."""
         member = random.choice(self.members)
         for _ in range(random.randint(1, 8)):
-            self.tell(member, self.anything(random, member).one_of(get_args(Command)))
+            self.tell(member, self.anything(random, member).one_of(COMMANDS))
 
     @rule(random=CHANCE)
     def repeat(self, random: Random) -> None:
@@ -33,7 +31,7 @@ class Accidents(Base):
     def lose_before_the_commit(self, random: Random) -> None:
         """A crash between decision and commit: nothing happened, and the same command then goes through."""
         member = random.choice(self.members)
-        command = self.anything(random, member).one_of(get_args(Command))
+        command = self.anything(random, member).one_of(COMMANDS)
         member.lose(command, self.at)
         self.tell(member, command)
 

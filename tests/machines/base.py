@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import get_args
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -9,6 +10,15 @@ from typing_extensions import override
 
 from engine.behaviour import Turn
 from engine.commands import Command, OpenUser, SetBudget
+from engine.commands.groups import (
+    HearFromGroup,
+    NoteLeaving,
+    NoteMembership,
+    PostContribution,
+    TakePayout,
+    TakePurchase,
+    VoidContribution,
+)
 from tests.machines.anything import Anything
 from tests.machines.world import REFUSALS, Member, check_reads
 
@@ -27,6 +37,9 @@ class Chance(Random):
         return f"Chance({self._seed})"
 
 
+LETTERS = {PostContribution, VoidContribution, NoteMembership, NoteLeaving, TakePayout, TakePurchase, HearFromGroup}
+"""What only another entity sends: it comes by letter, or not at all."""
+COMMANDS = [kind for kind in get_args(Command) if kind not in LETTERS]
 CHANCE = st.builds(Chance, st.integers(0, 2**32 - 1))
 """Seeds instead of Hypothesis' own draws: a story of forty steps would use up what an example may draw."""
 

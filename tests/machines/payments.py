@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis.stateful import rule
 
-from engine.commands import EditTransaction, Kind, RecordTransaction, Status
+from engine.commands import AMOUNT_MAX, EditTransaction, Kind, RecordTransaction, Status
 from tests.machines.base import CHANCE, Base
 from tests.machines.world import Member
 
@@ -88,7 +88,7 @@ class Payments(Base):
                     origin=original.origin,
                     currency=original.currency,
                     kind="refund",
-                    amount=max(1, original.amount * random.choice([1, 33, 50, 100, 130]) // 100),
+                    amount=min(AMOUNT_MAX, max(1, original.amount * random.choice([1, 33, 50, 100, 130]) // 100)),
                     original_external_id=random.choice(
                         [original.external_id, original.external_id, f"S{self.ids + 3}"]
                     ),
