@@ -25,7 +25,7 @@ from engine.events import (
     TimerCancelled,
 )
 from engine.jars import find
-from engine.ledger import PROMISED, WALLET, jar_account, transfer
+from engine.ledger import PROMISED, WALLET, accrued_jar, jar_account, transfer
 from engine.locks import refuse_locked
 from engine.roundups import default_unit
 from engine.settlement import OPEN_DEBITS_MAX, OPEN_PAYOUTS_MAX
@@ -50,8 +50,8 @@ def accrued(state: UserState, events: Iterable[Any]) -> list[JarShare]:
     held = {jar_id: state.ledger.balance(jar_account(jar_id, "accrued"), currency) for jar_id in state.jar_order}
     for event in events:
         for posting in getattr(event, "postings", ()):
-            if posting.account.endswith(":accrued") and posting.currency == currency:
-                jar_id = posting.account[4:-8]
+            jar_id = accrued_jar(posting.account)
+            if jar_id is not None and posting.currency == currency:
                 held[jar_id] = held.get(jar_id, 0) + posting.amount
     return [JarShare(jar_id, amount) for jar_id, amount in held.items() if amount > 0]
 

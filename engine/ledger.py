@@ -93,3 +93,8 @@ def transfer(debit: str, credit: str, amount: int, currency: str) -> list[Postin
 def jar_account(jar_id: str, stage: str) -> str:
     """Return the account of a jar's money in a stage (provisional, accrued, scheduled, settled, reserved)."""
     return f"jar:{jar_id}:{stage}"
+
+
+def accrued_jar(account: str) -> str | None:
+    """Return the jar whose accrued money an account holds; None for any other, a group's share among them."""
+    return account[4:-8] if account.startswith("jar:") and account.endswith(":accrued") else None
