@@ -29,7 +29,7 @@ from engine.queries import Query
 from engine.state import UserState
 from engine.views import Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
-STATE_SCHEMA = "user/11"
+STATE_SCHEMA = "user/12"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

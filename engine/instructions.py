@@ -11,11 +11,12 @@ from typing import Any
 
 from msgspec import structs
 
-from engine import alerts, money
-from engine.alerts import Draft
+from engine import alerts, autopay, money
+from engine.alerts import AlertBook, Draft
 from engine.behaviour import Context, Refused, invalid
 from engine.commands import ReportResult, Withdraw
 from engine.events import (
+    AlertRaised,
     Instruction,
     InstructionClosed,
     InstructionIssued,
@@ -58,9 +59,11 @@ def accrued(state: UserState, events: Iterable[Any]) -> list[JarShare]:
 
 def sweep(state: UserState, events: Sequence[Any], context: Context, why: SweepReason) -> list[Any]:
     """Return the events that ask the host for everything accrued after `events`; none when there is nothing to ask."""
-    parts = accrued(state, events)
-    if not parts or state.settlement.debits >= OPEN_DEBITS_MAX:
+    parts, mandate = accrued(state, events), state.settlement.mandate
+    if not parts or _debits(state, events) >= (OPEN_DEBITS_MAX if mandate is None else 1):
         return []
+    if mandate is not None:
+        parts = autopay.cut(parts, mandate)
     currency = state.profile.currency
     postings: list[Posting] = []
     for part in parts:
@@ -73,8 +76,24 @@ def sweep(state: UserState, events: Sequence[Any], context: Context, why: SweepR
         parts=parts,
         created_at=context.at,
     )
-    issued: list[Any] = [InstructionIssued(instruction=instruction, at=context.at, postings=postings, why=why)]
-    return [*issued, TimerCancelled(timer_id=SWEEP_TIMER)] if state.settlement.planned is not None else issued
+    told: list[Any] = []
+    if mandate is not None:
+        instruction = autopay.planned(instruction, mandate, context)
+        told = [autopay.timer(instruction), *alert_of(state, autopay.notice(instruction), context, events)]
+    if state.settlement.planned is not None:
+        told.append(TimerCancelled(timer_id=SWEEP_TIMER))
+    return [InstructionIssued(instruction=instruction, at=context.at, postings=postings, why=why), *told]
+
+
+def _debits(state: UserState, events: Iterable[Any]) -> int:
+    """Return how many debits wait for the host after the events of a turn."""
+    waiting = state.settlement.debits
+    for event in events:
+        if type(event) is InstructionIssued and event.instruction.type == "debit":
+            waiting += 1
+        elif type(event) is InstructionClosed and event.instruction.type == "debit":
+            waiting -= 1
+    return waiting
 
 
 def payout(state: UserState, command: Withdraw, context: Context) -> InstructionIssued:
@@ -172,6 +191,11 @@ def failure_alert(state: UserState, instruction: Instruction, failures: int, *, 
     return Draft(type="savings_paused", severity="warning", message=words, data={**data, "auto_saving_paused": paused})
 
 
-def alert_of(state: UserState, draft: Draft, context: Context) -> list[Any]:
-    """Return the event of one alert."""
-    return list(alerts.raise_all(state.alerts, [draft], context, state.profile.today(context.at)))
+def alert_of(state: UserState, draft: Draft, context: Context, before: Iterable[Any] = ()) -> list[Any]:
+    """Return the event of one alert; those of the turn `before` it count among what a day may notify."""
+    book, raised = state.alerts, [event for event in before if type(event) is AlertRaised]
+    if raised:
+        book = AlertBook(list(book.recent), dict(book.told), book.day, book.notified)
+        for event in raised:
+            book.raised(event)
+    return list(alerts.raise_all(book, [draft], context, state.profile.today(context.at)))

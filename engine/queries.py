@@ -113,6 +113,10 @@ class GetInstruction(Struct, frozen=True, tag="instruction"):
     instruction_id: str
 
 
+class GetMandates(Struct, frozen=True, tag="mandates"):
+    """The mandate under which savings are debited, if there is one."""
+
+
 Query = (
     GetOverview
     | GetProfile
@@ -128,6 +132,7 @@ Query = (
     | GetGroups
     | GetInstructions
     | GetInstruction
+    | GetMandates
 )
 
 
@@ -153,7 +158,7 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return memberships(state)
         case GetAccounts() | GetAccount() | GetBalances():
             return _accounts(state, query)
-        case GetInstructions() | GetInstruction():
+        case GetInstructions() | GetInstruction() | GetMandates():
             return _instructions(state, query)
 
 
@@ -166,8 +171,10 @@ def _jars(state: UserState, query: GetJars | GetJar | GetAllocation, at: datetim
     return reads_jars.shares(state, today)
 
 
-def _instructions(state: UserState, query: GetInstructions | GetInstruction) -> Struct:
+def _instructions(state: UserState, query: GetInstructions | GetInstruction | GetMandates) -> Struct:
     settlement = state.settlement
+    if isinstance(query, GetMandates):
+        return Page([] if settlement.mandate is None else [views_settlement.mandate(settlement.mandate)])
     if isinstance(query, GetInstruction):
         one = settlement.find(query.instruction_id)
         if one is None:

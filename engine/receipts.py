@@ -9,6 +9,8 @@ from engine.events import (
     ChallengeIssued,
     ChallengeSpent,
     ChallengeTried,
+    DebitPutOff,
+    DebitSubmitted,
     IncomeAwaited,
     InstructionClosed,
     InstructionIssued,
@@ -140,6 +142,7 @@ def refund(turn: Turn, event: TransactionRefunded, result: Refunded, *, duplicat
     )
 
 
+_INSTRUCTIONS = (InstructionIssued, InstructionClosed, DebitSubmitted, DebitPutOff)
 _INTERNAL = (TimerSet, TimerCancelled, ChallengeTried, ChallengeSpent, SweepPlanned, SweepsResumed, IncomeAwaited)
 """Events that mean nothing to the user."""
 
@@ -163,7 +166,7 @@ def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
             frames.append({"type": event.type, "data": alerts.view(event)})
         elif type(event) is ChallengeIssued:
             frames.append({"type": "challenge_issued", "data": challenges.view(event)})
-        elif number and (type(event) is InstructionIssued or type(event) is InstructionClosed):
+        elif type(event) in _INSTRUCTIONS:
             view = views_settlement.instruction(event.instruction, user_id(turn.entity_id))
             frames.append({"type": type(event).__struct_config__.tag, "data": view})
         elif number and type(event) is TransactionRefunded:

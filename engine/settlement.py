@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct, field, structs
 
-from engine.events import Instruction, JarShare
+from engine.events import Instruction, JarShare, Mandate
 
 OPEN_DEBITS_MAX = 20
 """Debits that wait for the host at once; beyond, money goes on accruing."""
@@ -30,6 +30,8 @@ class Settlement(Struct):
     held: bool = False
     """A debit failed: no sweep until the user says so, or two incomes came."""
     incomes: int = 0
+    mandate: Mandate | None = None
+    """Under which debits are taken, one at a time; None: the host takes them by itself."""
 
     @property
     def payouts(self) -> int:

@@ -13,7 +13,6 @@ from engine.commands import SweepDue
 from engine.events import (
     IncomeAwaited,
     InstructionClosed,
-    JarDeposited,
     ProfileUpdated,
     SweepPlanned,
     SweepsResumed,
@@ -68,7 +67,9 @@ def _after_close(state: UserState, closed: InstructionClosed, events: Sequence[A
         return []
     waiting = sum(part.amount for part in accrued(state, events))
     if closed.instruction.status == "done" and waiting >= threshold(state) and not under_floor(state, None, waiting):
-        return sweep(state, events, context, "threshold")
+        swept = sweep(state, events, context, "threshold")
+        if swept:
+            return swept
     return plan(context) if waiting and state.settlement.planned is None else []
 
 
@@ -83,7 +84,9 @@ def _newly_accrued(events: Sequence[Any], currency: str) -> int:
 
 def under_floor(state: UserState, payment: TransactionRecorded | None, amount: int) -> bool:
     """Whether taking `amount` would leave less than the floor, as far as a balance is known after `payment`."""
-    floor = state.profile.rounding.floor
+    mandate, floor = state.settlement.mandate, state.profile.rounding.floor
+    if mandate is not None and mandate.floor is not None:
+        floor = max(mandate.floor, floor or 0)
     if floor is None:
         return False
     balance = _known_balance(state, payment)
@@ -107,10 +110,10 @@ def plan(context: Context) -> list[Any]:
     return [SweepPlanned(due=due), TimerSet(timer_id=SWEEP_TIMER, due=due, command=SweepDue())]
 
 
-def of_deposit(state: UserState, deposit: JarDeposited, context: Context) -> list[Any]:
-    """Return the events that settle a deposit by hand at once, with all that has accrued: it is the user's word."""
+def of_deposit(state: UserState, events: Sequence[Any], context: Context) -> list[Any]:
+    """Return what settles a deposit by hand (`events`) at once, with all that has accrued: it is the user's word."""
     resumes = [SweepsResumed(at=context.at)] if state.settlement.held else []
-    return [*resumes, *sweep(state, [deposit], context, "deposit")]
+    return [*resumes, *sweep(state, events, context, "deposit")]
 
 
 def _while_held(state: UserState, events: Sequence[Any], context: Context) -> Sequence[Any]:

@@ -6,11 +6,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from engine.events import Instruction, JarShare
+from engine.autopay import WITHOUT_PIN_MAX
+from engine.events import Instruction, JarShare, Mandate
 
 
 class InstructionView(Struct, frozen=True, kw_only=True):
-    """Money the host is asked to move. `due`: not before; `mandate`: under which; `attempt` counts executions of it."""
+    """Money the host is asked to move. `due`: not before; `mandate`: under which; `attempt` counts executions of it.
+
+    `ready`: the host may execute it now.
+    """
 
     instruction_id: str
     user_id: str
@@ -24,6 +28,7 @@ class InstructionView(Struct, frozen=True, kw_only=True):
     mandate: str | None
     destination: str | None
     attempt: int
+    ready: bool
     reference: str | None
     reason: str | None
     reported_at: datetime | None
@@ -37,6 +42,31 @@ class WithdrawalView(Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     status: str
+
+
+class MandateView(Struct, frozen=True, kw_only=True):
+    """A mandate; a debit takes at most `cap`, and never more than `debit_max`: what needs no PIN."""
+
+    mandate_id: str
+    provider: str
+    reference: str | None
+    cap: int
+    debit_max: int
+    floor: int | None
+    created_at: datetime
+
+
+def mandate(one: Mandate) -> MandateView:
+    """Return a mandate as the wire shows it."""
+    return MandateView(
+        mandate_id=one.mandate_id,
+        provider=one.provider,
+        reference=one.reference,
+        cap=one.cap,
+        debit_max=min(one.cap, WITHOUT_PIN_MAX),
+        floor=one.floor,
+        created_at=one.created_at,
+    )
 
 
 def instruction(one: Instruction, user_id: str) -> InstructionView:
@@ -54,6 +84,7 @@ def instruction(one: Instruction, user_id: str) -> InstructionView:
         mandate=one.mandate_id,
         destination=one.destination,
         attempt=one.attempt,
+        ready=one.is_ready,
         reference=one.reference,
         reason=one.reason,
         reported_at=one.reported_at,

@@ -13,6 +13,14 @@ from engine.commands.accounts import (
     EditAccount,
     RemoveAccount,
 )
+from engine.commands.autopay import (
+    ApplyMandate,
+    EndMandate,
+    ExecuteDebit,
+    MandateFields,
+    OptOut,
+    SetMandate,
+)
 from engine.commands.budgets import DeleteBudget, SetBudget
 from engine.commands.challenges import Confirm
 from engine.commands.groups import GroupsCommand
@@ -101,6 +109,11 @@ Command = (
     | ReportResult
     | SweepNow
     | SweepDue
+    | SetMandate
+    | ApplyMandate
+    | EndMandate
+    | ExecuteDebit
+    | OptOut
 )
 
 
@@ -112,6 +125,7 @@ __all__ = [
     "AllocationMode",
     "AllocationPart",
     "Amount",
+    "ApplyMandate",
     "AskUnlock",
     "AutoSaving",
     "AutoSavingState",
@@ -131,7 +145,9 @@ __all__ = [
     "EditJar",
     "EditTransaction",
     "EndLock",
+    "EndMandate",
     "ExactMultiple",
+    "ExecuteDebit",
     "ExternalId",
     "Foreign",
     "JarChanges",
@@ -139,9 +155,11 @@ __all__ = [
     "Location",
     "LockEnd",
     "LockJar",
+    "MandateFields",
     "Mcc",
     "Name",
     "OpenUser",
+    "OptOut",
     "Plan",
     "PlanPeriod",
     "PositiveAmount",
@@ -157,6 +175,7 @@ __all__ = [
     "RoundingPatch",
     "SetAllocation",
     "SetBudget",
+    "SetMandate",
     "ShortText",
     "Slug",
     "Source",

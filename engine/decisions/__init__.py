@@ -1,7 +1,18 @@
 """Who decides each command. To add a feature, add its file and a line in `DECIDE`."""
 
 from engine.commands import Confirm
-from engine.decisions import accounts, budgets, challenges, groups, jars, locks, profile, settlement, transactions
+from engine.decisions import (
+    accounts,
+    autopay,
+    budgets,
+    challenges,
+    groups,
+    jars,
+    locks,
+    profile,
+    settlement,
+    transactions,
+)
 from engine.decisions.handler import Decide
 
 DECIDE: dict[type, Decide] = {
@@ -13,5 +24,6 @@ DECIDE: dict[type, Decide] = {
     **budgets.DECIDE,
     **accounts.DECIDE,
     **settlement.DECIDE,
+    **autopay.DECIDE,
 }
 DECIDE[Confirm] = challenges.confirming(DECIDE)

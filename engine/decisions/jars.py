@@ -35,7 +35,7 @@ def _deposit(state: UserState, command: DepositToJar, _: Facts, context: Context
     drafts = transactions.jar_alerts(state.jars[event.jar_id], share, state.profile.currency)
     drafts += streaks.after(state.streaks[USER_STREAK], today, today, event.amount)[1]
     raised = alerts.raise_all(state.alerts, drafts, context, today)
-    settled = sweeps.of_deposit(state, event, context)
+    settled = sweeps.of_deposit(state, [event, *raised], context)
     return shown(state, [event, *raised, *settled], lambda after: _deposited(after, event, raised))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine import profile, sweeps, views_settlement
+from engine import autopay, profile, sweeps, views_settlement
 from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import (
     AutoSaving,
@@ -13,9 +13,10 @@ from engine.commands import (
     UpdateProfile,
     Withdraw,
 )
+from engine.decisions.autopay import put_off
 from engine.decisions.challenges import asked
 from engine.decisions.handler import Decide
-from engine.events import Instruction, SweepPlanned
+from engine.events import Instruction, SweepPlanned, TimerCancelled
 from engine.instructions import (
     accrued,
     alert_of,
@@ -76,6 +77,10 @@ def _report(state: UserState, command: ReportResult, _: Facts, context: Context)
             return Decision([], Shown(_shown(state, known)))
         raise Refused("conflict", f"the instruction ended as {known.status} already", status=known.status)
     after = reported(known, command, context)
+    later = put_off(state, known, command, context)
+    if later is not None:
+        waits = later[0].instruction if later else known
+        return Decision(later, Shown(_shown(state, waits)))
     events = _ended(state, after, context)
     return Decision(events, Shown(_shown(state, after)))
 
@@ -85,8 +90,11 @@ def _ended(state: UserState, instruction: Instruction, context: Context) -> list
     failed = instruction.status == "failed"
     counts = failed and instruction.type == "debit"
     events: list[Any] = [close(instruction, context, counts=counts)]
+    if instruction.mandate_id is not None and not instruction.submitted:
+        events.append(TimerCancelled(timer_id=autopay.timer_id(instruction)))
     if not failed:
-        return events
+        told = instruction.mandate_id is not None
+        return events + (alert_of(state, autopay.done_notice(instruction), context) if told else [])
     failures = state.settlement.failures + counts
     paused = counts and failures >= FAILURES_PAUSE and state.profile.auto_saving.state == "on"
     if paused:

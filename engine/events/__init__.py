@@ -6,6 +6,13 @@ that moves money carries `postings` that sum to zero per currency (`engine.ledge
 
 from engine.events.accounts import AccountCreated, AccountDescription, AccountEdited, AccountRemoved, Statement
 from engine.events.alerts import AlertRaised, AlertType, Severity
+from engine.events.autopay import (
+    DebitPutOff,
+    DebitSubmitted,
+    Mandate,
+    MandateEnded,
+    MandateSet,
+)
 from engine.events.budgets import BudgetDeleted, BudgetSet
 from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
 from engine.events.groups import GroupsEvent
@@ -71,6 +78,10 @@ Event = (
     | SweepPlanned
     | SweepsResumed
     | IncomeAwaited
+    | MandateSet
+    | MandateEnded
+    | DebitSubmitted
+    | DebitPutOff
 )
 
 
@@ -88,6 +99,8 @@ __all__ = [
     "ChallengeSpent",
     "ChallengeTried",
     "DatedAmount",
+    "DebitPutOff",
+    "DebitSubmitted",
     "Event",
     "IncomeAwaited",
     "Instruction",
@@ -106,6 +119,9 @@ __all__ = [
     "JarTransferred",
     "JarUnlockCancelled",
     "JarUnlockStarted",
+    "Mandate",
+    "MandateEnded",
+    "MandateSet",
     "Posting",
     "ProfileUpdated",
     "RoundUp",

@@ -22,6 +22,7 @@ AlertType = Literal[
     "deal",
     "correction",
     "savings_paused",
+    "debit_notice",
     "group",
     "lock",
 ]

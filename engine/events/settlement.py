@@ -29,10 +29,17 @@ class Instruction(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a payout goes; None: the wallet it came from."""
     attempt: int = 0
     """Which execution under a mandate the host was asked for last."""
+    submitted: bool = False
+    """Whether the host is asked to execute that attempt now."""
     reference: str | None = None
     reason: str | None = None
     reported_at: datetime | None = None
     """When the host says that it happened."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the host may execute it now."""
+        return self.status == "open" and (self.mandate_id is None or self.submitted)
 
 
 class InstructionIssued(

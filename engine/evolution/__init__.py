@@ -5,7 +5,18 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.events import Event
-from engine.evolution import accounts, budgets, challenges, groups, jars, profile, settlement, timers, transactions
+from engine.evolution import (
+    accounts,
+    autopay,
+    budgets,
+    challenges,
+    groups,
+    jars,
+    profile,
+    settlement,
+    timers,
+    transactions,
+)
 from engine.evolution.handler import Evolve
 from engine.state import UserState
 
@@ -19,6 +30,7 @@ _EVOLVE: dict[type, Evolve] = {
     **challenges.EVOLVE,
     **accounts.EVOLVE,
     **settlement.EVOLVE,
+    **autopay.EVOLVE,
 }
 
 

@@ -127,9 +127,7 @@ async def show_profile(call: Call) -> Answer:
 
 async def change_profile(call: Call) -> Answer:
     """Change settings; they act on later events only. A higher cap asks for a code first (202)."""
-    answer = await call.tell(call.body)
-    asked = b'"challenge_id"' in answer.body and b'"user_id"' not in answer.body
-    return Answer(answer.body, 202, answer.headers) if asked else answer
+    return challenges.asked(await call.tell(call.body))
 
 
 async def confirm_profile(call: Call) -> Answer:

@@ -18,6 +18,7 @@ from serve.api import (
     health,
     insights,
     jars,
+    mandates,
     openapi,
     settlement,
     transactions,
@@ -36,6 +37,7 @@ ROUTES: list[Route] = [
     *insights.ROUTES,
     *alerts.ROUTES,
     *settlement.ROUTES,
+    *mandates.ROUTES,
     *health.ROUTES,
 ]
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from engine.commands import Command, Confirm
@@ -32,6 +33,19 @@ REFUSALS = (
     (429, "Five wrong codes were tried"),
 )
 """For `also` of a route that confirms."""
+
+
+class _Asked(Struct, frozen=True):
+    """What an answer that asks for a code begins with."""
+
+    challenge_id: str = ""
+
+
+def asked(answer: Answer) -> Answer:
+    """Return an answer as 202 when it asks for a code instead of acting."""
+    if not msgspec.json.decode(answer.body, type=_Asked).challenge_id:
+        return answer
+    return Answer(answer.body, 202, answer.headers)
 
 
 async def confirm(call: Call, action: type[Command], status: int = 200, **where: str) -> Answer:

@@ -169,6 +169,9 @@ def _names(value: Any, person: Person) -> Any:
             return list(person.state.challenges.known)[-1]
         if value == "$instruction":
             return max([*person.state.settlement.open, *person.state.settlement.finished])
+        if value == "$mandate":
+            assert person.state.settlement.mandate is not None
+            return person.state.settlement.mandate.mandate_id
         return ids[value[1:]]
     return value
 

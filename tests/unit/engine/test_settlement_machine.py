@@ -115,6 +115,25 @@ class SettlementMachine(RuleBasedStateMachine):
                 assert self.do(confirm)
                 assert self.person.answer() == first
 
+    @rule(cap=st.sampled_from([700, 20_000, 2_000_000]), provider=st.sampled_from(["razorpay", "phonepe"]))
+    def set_mandate(self, cap: int, provider: str) -> None:
+        if self.do(c.SetMandate(provider=provider, cap=cap)) and "challenge_id" in self.person.answer():
+            challenge_id = self.person.answer()["challenge_id"]
+            proof = self.person.outside.digest(challenge_id, self.person.outside.codes[-1])
+            self.do(c.Confirm(challenge_id=challenge_id, proof=proof, action="apply_mandate"))
+
+    @rule()
+    def end_mandate(self) -> None:
+        mandate = self.person.state.settlement.mandate
+        if mandate is not None:
+            self.do(c.EndMandate(mandate_id=mandate.mandate_id))
+
+    @rule(pick=PICK)
+    def opt_out(self, pick: int) -> None:
+        known = [*self.person.state.settlement.open, *self.ended]
+        if known:
+            self.do(c.OptOut(instruction_id=known[pick % len(known)]))
+
     @rule()
     def sweep(self) -> None:
         self.do(c.SweepNow())
@@ -133,6 +152,8 @@ class SettlementMachine(RuleBasedStateMachine):
         for turn in self.person.wait(self.at):
             for event in turn.events:
                 check_balanced(getattr(event, "postings", ()))
+                if isinstance(event, InstructionClosed):
+                    self.closed(event)
 
     @rule()
     def snapshot(self) -> None:
@@ -174,7 +195,18 @@ class SettlementMachine(RuleBasedStateMachine):
             for name, amount in self.person.state.ledger.balances.get("INR", {}).items()
             if name.endswith(":accrued")
         )
-        assert not accrued or settlement.held or "sweep" in self.person.timers
+        announced = [one for one in settlement.open.values() if one.mandate_id is not None]
+        assert not accrued or settlement.held or "sweep" in self.person.timers or announced
+
+    @invariant()
+    def a_mandate_has_one_debit_whose_next_step_is_sure(self) -> None:
+        debits = [one for one in self.person.state.settlement.open.values() if one.mandate_id is not None]
+        assert len(debits) <= 1
+        for one in debits:
+            assert one.amount <= 15_000_00
+            assert one.submitted or f"debit:{one.instruction_id}" in self.person.timers
+        waiting = {f"debit:{one.instruction_id}" for one in debits if not one.submitted}
+        assert {timer for timer in self.person.timers if timer.startswith("debit:")} == waiting
 
     @override
     def teardown(self) -> None:

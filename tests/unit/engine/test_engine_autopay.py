@@ -1,0 +1,119 @@
+"""UPI AutoPay in time: notices, windows, jitter, and what is sent to whom."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import autopay
+from engine import commands as c
+from engine.events import DebitPutOff, DebitSubmitted
+from tests.support.person import Person
+
+IST = timezone(timedelta(hours=5, minutes=30))
+AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
+PEAKS = ((9 * 60 + 45, 13 * 60 + 5), (16 * 60 + 55, 21 * 60 + 35), (23 * 60 + 55, 24 * 60))
+
+
+def minute_of(at: datetime) -> int:
+    local = at.astimezone(IST)
+    return local.hour * 60 + local.minute
+
+
+@given(at=st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)), seed=st.text(max_size=9))
+def test_an_execution_is_never_early_never_at_a_peak_and_never_much_later(at: datetime, seed: str) -> None:
+    due = autopay.off_peak(at, seed)
+    assert due >= at
+    assert not any(begin <= minute_of(due) < end for begin, end in PEAKS)
+    assert due - at <= timedelta(hours=5, minutes=15)
+    again = autopay.after_window(due, seed)
+    assert again > due
+    assert not any(begin <= minute_of(again) < end for begin, end in PEAKS)
+
+
+@pytest.mark.parametrize(
+    ("at", "earliest"),
+    [
+        ("2026-11-21T09:00:00", "2026-11-21T09:00:00"),
+        ("2026-11-21T10:00:00", "2026-11-21T13:05:00"),
+        ("2026-11-21T17:00:00", "2026-11-21T21:35:00"),
+        ("2026-11-21T23:56:00", "2026-11-22T00:00:00"),
+        ("2026-12-31T23:59:00", "2027-01-01T00:00:00"),
+    ],
+)
+def test_a_peak_is_waited_out(at: str, earliest: str) -> None:
+    asked, begin = (datetime.fromisoformat(text).replace(tzinfo=IST) for text in (at, earliest))
+    assert begin <= autopay.off_peak(asked, "seed") < begin + timedelta(minutes=15)
+
+
+def test_two_debits_of_one_moment_are_spread() -> None:
+    at = datetime(2026, 11, 21, 0, 30, tzinfo=IST)
+    assert len({autopay.off_peak(at, f"debit-{number}") for number in range(50)}) > 40
+
+
+def under_mandate() -> Person:
+    person = Person(at=AT)
+    person.do(c.SetMandate(provider="razorpay", cap=20_000_00), AT)
+    challenge_id = person.answer()["challenge_id"]
+    proof = person.outside.digest(challenge_id, person.outside.codes[-1])
+    person.do(c.Confirm(challenge_id=challenge_id, proof=proof, action="apply_mandate"), AT)
+    person.outbox.clear()
+    return person
+
+
+def sent(person: Person) -> list[tuple[str, str]]:
+    """Return (channel, template or attempt) of what was sent."""
+    found = []
+    for row in person.outbox:
+        body = msgspec.msgpack.decode(row.body)
+        found.append((row.channel, str(body.get("template", body.get("attempt")))))
+    return found
+
+
+def test_the_host_hears_of_a_debit_a_day_after_the_person_does() -> None:
+    person = under_mandate()
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT)
+    assert sent(person) == [("notify", "pre_debit")]
+    (waiting,) = person.state.settlement.open.values()
+    assert waiting.due is not None
+    assert waiting.due - AT >= timedelta(hours=24)
+    assert person.wait(waiting.due - timedelta(seconds=1)) == []
+    (turn,) = person.wait(waiting.due)
+    assert isinstance(turn.events[0], DebitSubmitted)
+    assert sent(person) == [("notify", "pre_debit"), ("instruction", "1")]
+    person.do(c.ReportResult(instruction_id=waiting.instruction_id, status="done", reference="U1"), waiting.due)
+    assert sent(person)[2:] == [("notify", "post_debit")]
+    assert not [timer for timer in person.timers if timer.startswith("debit:")]
+
+
+def test_four_attempts_in_four_windows_and_no_fifth() -> None:
+    person = under_mandate()
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT)
+    (waiting,) = person.state.settlement.open.values()
+    at, attempts, windows = AT, 0, set()
+    while timer := person.timers.get(f"debit:{waiting.instruction_id}"):
+        at = timer.due
+        (turn,) = [turn for turn in person.wait(at) if isinstance(turn.events[0], DebitSubmitted)]
+        assert turn.at == at
+        attempts += 1
+        windows.add((at.astimezone(IST).date(), minute_of(at) // 240))
+        report = c.ReportResult(instruction_id=waiting.instruction_id, status="failed", reason="insufficient_funds")
+        person.do(report, at + timedelta(minutes=1))
+    assert (attempts, len(windows)) == (4, 4)
+    assert person.state.settlement.finished[waiting.instruction_id].attempt == 4
+    assert [row.outbox_id.rpartition(":")[2] for row in person.outbox if row.channel == "instruction"] == list("1234")
+    assert at - AT < timedelta(hours=60)
+
+
+def test_what_was_put_off_says_when_it_is_tried_next() -> None:
+    person = under_mandate()
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT)
+    (waiting,) = person.state.settlement.open.values()
+    assert waiting.due is not None
+    person.wait(waiting.due)
+    turn = person.do(c.ReportResult(instruction_id=waiting.instruction_id, status="failed"), waiting.due)
+    (event,) = [event for event in turn.events if isinstance(event, DebitPutOff)]
+    assert event.instruction.due == person.timers[f"debit:{waiting.instruction_id}"].due
+    assert person.answer()["due"] is not None
