@@ -24,21 +24,12 @@ PULL_GRACE_S = 5.0
 """How much longer than it asked for a long-poll may take before its shard counts as lost."""
 
 
-class Client:
-    """`Runtime` for one process. `pool` is open, and of `actors.connections.pool`."""
+class Sender:
+    """Commands and reads for the shards of an instance, coalesced: what one entity needs to reach another."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        shards: int,
-        behaviours: Kinds | Behaviour,
-        pool: AsyncConnectionPool[Any],
-        limits: LaneLimits | None = None,
-    ) -> None:
+    def __init__(self, transport: Transport, shards: int, limits: LaneLimits | None = None) -> None:
         self._transport = transport
         self._shards = shards
-        self._kinds = hosted(behaviours)
-        self._pool = pool
         self._lanes = [Lane(shard, transport, limits or LaneLimits()) for shard in range(shards)]
 
     async def submit(self, envelope: Envelope) -> Outcome:
@@ -69,6 +60,39 @@ class Client:
         await answers.future
         return answers.outcomes
 
+    def shard_of(self, entity_id: str) -> int:
+        """See `Runtime.shard_of`."""
+        return shard_of(entity_id, self._shards)
+
+    @property
+    def shards(self) -> int:
+        """See `Runtime.shards`."""
+        return self._shards
+
+    def _lane(self, entity_id: str) -> Lane:
+        return self._lanes[self.shard_of(entity_id)]
+
+    async def close(self) -> None:
+        """End what is in flight. The pool is its giver's to close."""
+        for lane in self._lanes:
+            await lane.close()
+
+
+class Client(Sender):
+    """`Runtime` for one process. `pool` is open, and of `actors.connections.pool`."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        shards: int,
+        behaviours: Kinds | Behaviour,
+        pool: AsyncConnectionPool[Any],
+        limits: LaneLimits | None = None,
+    ) -> None:
+        super().__init__(transport, shards, limits)
+        self._kinds = hosted(behaviours)
+        self._pool = pool
+
     async def history(self, entity_id: str, after: int, limit: int) -> list[Frame]:
         """See `Runtime.history`. Raises `Unavailable`."""
         try:
@@ -93,20 +117,3 @@ class Client:
                 return decode_pulled(await self._transport.pull(shard, encode_pull(request)))
         except (TransportLost, DecodeError, TimeoutError) as error:
             raise Unavailable(f"shard {shard} does not answer: {error}") from error
-
-    def shard_of(self, entity_id: str) -> int:
-        """See `Runtime.shard_of`."""
-        return shard_of(entity_id, self._shards)
-
-    @property
-    def shards(self) -> int:
-        """See `Runtime.shards`."""
-        return self._shards
-
-    def _lane(self, entity_id: str) -> Lane:
-        return self._lanes[self.shard_of(entity_id)]
-
-    async def close(self) -> None:
-        """End what is in flight. The pool is its giver's to close."""
-        for lane in self._lanes:
-            await lane.close()

@@ -6,7 +6,7 @@ from typing import Any
 from actors.arrays import BigInts, Bytes, Texts, Times
 from actors.journal import DueTimer, JournalRow, TurnWrite
 from actors.slots import slot_of
-from engine.behaviour import AlertRow, OutboxRow, RecordRow, TimerRow, TransactionRow
+from engine.behaviour import AlertRow, OutboxMessage, OutboxRow, RecordRow, TimerRow, TransactionRow
 
 
 def _journal(turns: Sequence[TurnWrite]) -> dict[str, Any]:
@@ -92,15 +92,27 @@ def _timers_gone(pairs: Sequence[tuple[JournalRow, TimerRow]]) -> dict[str, Any]
     }
 
 
-def _outbox(pairs: Sequence[tuple[JournalRow, OutboxRow]]) -> dict[str, Any]:
+def _outbox(sent: Sequence[tuple[JournalRow, int, OutboxRow]]) -> dict[str, Any]:
     return {
-        "ob_slots": BigInts([row.slot for row, _ in pairs]),
-        "ob_entities": Texts([row.entity_id for row, _ in pairs]),
-        "ob_ids": Texts([message.outbox_id for _, message in pairs]),
-        "ob_seqs": BigInts([row.seq for row, _ in pairs]),
-        "ob_channels": Texts([message.channel for _, message in pairs]),
-        "ob_bodies": Bytes([message.body for _, message in pairs]),
-        "ob_times": Times([row.at for row, _ in pairs]),
+        "ob_slots": BigInts([row.slot for row, _, _ in sent]),
+        "ob_entities": Texts([row.entity_id for row, _, _ in sent]),
+        "ob_channels": Texts([message.channel for _, _, message in sent]),
+        "ob_seqs": BigInts([row.seq for row, _, _ in sent]),
+        "ob_numbers": BigInts([number for _, number, _ in sent]),
+        "ob_ids": Texts([message.outbox_id for _, _, message in sent]),
+        "ob_bodies": Bytes([message.body for _, _, message in sent]),
+        "ob_times": Times([row.at for row, _, _ in sent]),
+    }
+
+
+def message_columns(messages: Sequence[OutboxMessage]) -> dict[str, Any]:
+    """Return the columns that name messages."""
+    return {
+        "slots": BigInts([slot_of(message.entity_id) for message in messages]),
+        "entities": Texts([message.entity_id for message in messages]),
+        "channels": Texts([message.channel for message in messages]),
+        "seqs": BigInts([message.seq for message in messages]),
+        "numbers": BigInts([message.number for message in messages]),
     }
 
 
@@ -153,7 +165,7 @@ def columns(turns: Sequence[TurnWrite]) -> tuple[tuple[str, ...], dict[str, Any]
     alerts: dict[tuple[str, str], tuple[JournalRow, AlertRow]] = {}
     records: dict[tuple[str, str, str], tuple[JournalRow, RecordRow]] = {}
     timers = _Timers()
-    outbox: list[tuple[JournalRow, OutboxRow]] = []
+    outbox: list[tuple[JournalRow, int, OutboxRow]] = []
     for turn in turns:
         row, rows = turn.row, turn.rows
         for tx in rows.transactions:
@@ -166,7 +178,7 @@ def columns(turns: Sequence[TurnWrite]) -> tuple[tuple[str, ...], dict[str, Any]
             timers.fire(row, turn.fired)
         for timer in rows.timers:
             timers.keep(row, timer)
-        outbox.extend((row, message) for message in rows.outbox)
+        outbox.extend((row, number, message) for number, message in enumerate(rows.outbox))
     legs: dict[str, dict[str, Any]] = {}
     if transactions:
         legs["transactions"] = _transactions(list(transactions.values()))

@@ -12,7 +12,7 @@ from msgspec import DecodeError, msgpack
 from actors import codec
 from actors.committer import Committer
 from actors.entity import Activation, Lifecycle
-from actors.journal import DueTimer, KnownCommand, Reading
+from actors.journal import KnownCommand, Reading
 from actors.kinds import Kinds, UnknownKind
 from actors.messages import Envelope, Meta, Outcome, Problem
 from actors.residents import Residents
@@ -82,11 +82,11 @@ class Decider:
         except UnknownKind as error:
             item.resolve(Outcome("refused", problem=Problem("not_found", str(error))))
         except DecodeError as error:
-            if item.fires is not None:
-                _log.exception("cannot read the command of timer %s of %s", item.fires.timer_id, envelope.entity_id)
-                item.resolve(poisoned("this release cannot read the timer's command"))
-                return False
-            item.resolve(Outcome("refused", problem=Problem("invalid", str(error))))
+            if item.fires is None and not envelope.final:
+                item.resolve(Outcome("refused", problem=Problem("invalid", str(error))))
+            else:
+                _log.exception("cannot read %s for %s", envelope.command_id, envelope.entity_id)
+                item.resolve(poisoned("this release cannot read the command; a newer one may"))
         except Exception:
             _log.exception("cannot read an envelope for %s", envelope.entity_id)
             item.resolve(poisoned("the command cannot be read"))
@@ -152,8 +152,9 @@ class Decider:
             return self._outcome(activation, "replayed", twin.turn, answer)
         looks_back = item.needs or item.identities
         facts = self._facts(activation, item, reading) if looks_back else _NO_FACTS
-        meta = item.envelope.meta
-        turn, answer = self._turn(activation, item.command, command_id, item.input_hash, meta, facts, item.fires)
+        turn, answer = self._turn(
+            activation, item.command, command_id, item.input_hash, item.envelope.meta, facts, item
+        )
         return self._outcome(activation, "done", turn, answer)
 
     @staticmethod
@@ -198,11 +199,13 @@ class Decider:
         input_hash: bytes,
         meta: Meta,
         facts: Facts,
-        fires: DueTimer | None = None,
+        item: Item | None = None,
     ) -> tuple[Turn, bytes]:
         """Decide, apply, and append to the forming batch. Raises `Refused`."""
         at = self._time(activation)
-        turn, body = activation.decide(command, facts, at, self._new_id)
+        final = item is not None and item.envelope.final
+        turn, body = activation.decide(command, facts, at, self._new_id, final=final)
+        fires = None if item is None else item.fires
         decided = activation.prepare(turn, body, command_id, input_hash, self._encode_meta(meta), fires)
         activation.apply(decided)
         batch = self._committer.forming

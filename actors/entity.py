@@ -10,7 +10,7 @@ from msgspec import Struct
 from actors import chain, codec
 from actors.journal import DueTimer, JournalRow, Snapshot, StoredTurn, TurnWrite
 from actors.slots import slot_of
-from engine.behaviour import Behaviour, Context, Facts, Turn
+from engine.behaviour import Behaviour, Context, Decision, Facts, Refused, Turn
 
 
 class Lifecycle(Enum):
@@ -126,11 +126,21 @@ class Activation:
         facts: Facts,
         at: datetime,
         new_id: Callable[[], str],
+        *,
+        final: bool = False,
     ) -> tuple[Turn, bytes]:
-        """Decide a command; return the turn and its stored body. Changes nothing. Raises `Refused`."""
+        """Decide a command; return the turn and its stored body. Changes nothing.
+
+        Raises `Refused`; when it is `final`, the refusal is a turn without events.
+        """
         behaviour = self.behaviour
         context = Context(at, self.seq + 1, new_id, behaviour.predict(command), behaviour.outside)
-        decision = behaviour.decide(self.state, command, facts, context)
+        try:
+            decision = behaviour.decide(self.state, command, facts, context)
+        except Refused as refused:
+            if not final:
+                raise
+            decision = Decision([], behaviour.decline(refused))
         turn = Turn(self.entity_id, self.seq + 1, at, decision.events, decision.result, decision.outbox)
         return turn, codec.pack(behaviour.encode_turn(decision.events, decision.result))
 

@@ -11,13 +11,20 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from actors.client import Sender
 from actors.ids import Entropy, Uuid7
 from actors.kinds import hosted
+from actors.lane import LaneLimits
+from actors.letters import Letters, OwnShard
 from actors.limits import Limits
 from actors.postgres import PostgresJournal
 from actors.shard import EntityShard
+from actors.transport import Transport
+from engine.letters import CHANNEL as LETTERS
 
 DEFAULT_BEHAVIOUR = "engine.hosting:BEHAVIOUR"
+LETTER_LANES = LaneLimits(call_s_max=4.0, deadline_s=8.0)
+"""A letter that is not answered by then goes back into the outbox's own pace of trying again."""
 
 
 class VersionMismatch(Exception):
@@ -38,6 +45,8 @@ class HostConfig(Struct, frozen=True):
     outside: str = ""
     """Import path of what makes the behaviour's `Outside` from `told`; none when empty."""
     told: bytes = b""
+    handlers: str = ""
+    """Import path of what makes the handlers of the outbox by channel, from `told`; letters need none."""
     limits: Limits = field(default_factory=Limits)
     release: str = field(default_factory=lambda: release())
 
@@ -61,8 +70,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_shard(config: HostConfig, shard: int, on_fenced: Callable[[], None]) -> EntityShard:
-    """Return a shard on Postgres that is not started yet. Raises `VersionMismatch`."""
+def make_shard(
+    config: HostConfig, shard: int, on_fenced: Callable[[], None], transport: Transport | None = None
+) -> EntityShard:
+    """Return a shard on Postgres that is not started yet. Raises `VersionMismatch`.
+
+    `transport` leads to the other shards; without one, letters are delivered within this one only.
+    """
     if config.release != release():
         raise VersionMismatch(f"the host runs boond {config.release}, this node {release()}: install the same release")
     kinds = hosted(load(config.behaviour))
@@ -70,7 +84,9 @@ def make_shard(config: HostConfig, shard: int, on_fenced: Callable[[], None]) ->
         outside = load(config.outside)(config.told)
         for behaviour in kinds:
             behaviour.outside = outside
-    return EntityShard(
+    own = OwnShard(shard, transport)
+    handlers = {} if not config.handlers else load(config.handlers)(config.told)
+    made = EntityShard(
         kinds,
         PostgresJournal(config.postgres_url, f"boond-shard-{shard}"),
         shard=shard,
@@ -80,4 +96,7 @@ def make_shard(config: HostConfig, shard: int, on_fenced: Callable[[], None]) ->
         new_id=Uuid7(lambda: time.time_ns() // 1_000_000, Entropy()),
         on_fenced=on_fenced,
         limits=config.limits,
+        handlers={LETTERS: Letters(Sender(own, config.shards, LETTER_LANES)), **handlers},
     )
+    own.submits_to(made)
+    return made

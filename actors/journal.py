@@ -13,7 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from engine.behaviour import Rows
+from engine.behaviour import OutboxMessage, Rows
 
 
 class JournalError(Exception):
@@ -164,6 +164,20 @@ class Journal(Protocol):
 
     async def park_timer(self, shard: int, term: int, timer: DueTimer, until: datetime) -> None:
         """Let a timer sleep until then and count a try. A stale term parks nothing."""
+
+    async def waiting_messages(
+        self, shard: int, shards: int, channel: str, until: datetime, entities: int, each: int
+    ) -> list[list[OutboxMessage]]:
+        """Return the oldest messages of a channel, at most `each` of at most `entities`, those of an entity in order.
+
+        An entity whose oldest message is parked beyond `until` is left out.
+        """
+
+    async def drop_messages(self, shard: int, term: int, messages: Sequence[OutboxMessage]) -> None:
+        """Delete messages that were delivered. A stale term deletes nothing."""
+
+    async def park_message(self, shard: int, term: int, message: OutboxMessage, until: datetime) -> None:
+        """Let a message, and with it the later ones of its entity and channel, wait until then; count a try."""
 
     async def close(self) -> None:
         """Let go of the connections."""

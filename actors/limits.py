@@ -37,6 +37,15 @@ class Limits(Struct, frozen=True):
     """Due timers carried out together; the next are read when all of them are answered."""
     timers_poll_s: float = 5.0
     """How long the shard goes without looking for due timers; it wakes earlier for one it knows of."""
+    outbox_lanes_max: int = 100
+    """Entities whose messages of one channel are delivered at the same time."""
+    outbox_lane_max: int = 50
+    """Messages of one entity that are read together."""
+    outbox_poll_s: float = 5.0
+    outbox_delivery_s_max: float = 20.0
+    """A delivery that takes longer counts as failed and is tried again."""
+    outbox_park_s_min: float = 0.2
+    outbox_park_s_max: float = 300.0
     timer_park_s_min: float = 1.0
     timer_park_s_max: float = 6 * 3600.0
     """A timer whose command breaks its turn is tried again after a pause that doubles between these."""

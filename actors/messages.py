@@ -26,6 +26,8 @@ class Envelope(Struct, frozen=True, array_like=True):
     body: bytes
     meta: Meta
     opening: bytes | None = None
+    final: bool = False
+    """Keep a refusal in the journal, under the command id: it is the same whenever the command comes again."""
 
 
 class Problem(Struct, frozen=True, array_like=True):

@@ -12,7 +12,7 @@ from psycopg.errors import LockNotAvailable, UniqueViolation
 
 from actors import sql
 from actors.arrays import BigInts, Bytes, Texts, Times
-from actors.columns import columns, fired_columns
+from actors.columns import columns, fired_columns, message_columns
 from actors.connections import connect
 from actors.journal import (
     Conflict,
@@ -29,6 +29,7 @@ from actors.journal import (
     TurnWrite,
 )
 from actors.slots import slot_of, slots_of
+from engine.behaviour import OutboxMessage
 
 STATEMENT_TIMEOUT_S = 30.0
 _END_WAIT_MS = 5_000
@@ -227,6 +228,38 @@ class PostgresJournal:
         }
         async with self._background.statement() as connection:
             await connection.execute(sql.PARK_TIMER, {"shard": shard, "term": term, "wakes": until, **named})
+
+    async def waiting_messages(
+        self, shard: int, shards: int, channel: str, until: datetime, entities: int, each: int
+    ) -> list[list[OutboxMessage]]:
+        """See `Journal.waiting_messages`."""
+        first, last = slots_of(shard, shards)
+        asked = {"first": first, "last": last, "channel": channel, "until": until, "entities": entities, "each": each}
+        found: dict[str, list[OutboxMessage]] = {}
+        for row in await self._background.rows(sql.WAITING_MESSAGES, asked):
+            found.setdefault(row[0], []).append(OutboxMessage(*row))
+        for messages in found.values():
+            messages.sort(key=lambda message: (message.seq, message.number))
+        return list(found.values())
+
+    async def drop_messages(self, shard: int, term: int, messages: Sequence[OutboxMessage]) -> None:
+        """See `Journal.drop_messages`."""
+        async with self._background.statement() as connection:
+            await connection.execute(
+                sql.DROP_MESSAGES, {"shard": shard, "term": term, **message_columns(messages)}, prepare=True
+            )
+
+    async def park_message(self, shard: int, term: int, message: OutboxMessage, until: datetime) -> None:
+        """See `Journal.park_message`."""
+        named = {
+            "slot": slot_of(message.entity_id),
+            "entity_id": message.entity_id,
+            "channel": message.channel,
+            "seq": message.seq,
+            "number": message.number,
+        }
+        async with self._background.statement() as connection:
+            await connection.execute(sql.PARK_MESSAGE, {"shard": shard, "term": term, "wakes": until, **named})
 
     async def close(self) -> None:
         """See `Journal.close`."""

@@ -32,7 +32,7 @@ class Shard:
 
     async def __init__(self, config: HostConfig, shard: int) -> None:  # type: ignore[misc]  # Ray awaits it
         self._config = config
-        self._shard = make_shard(config, shard, self._exit)
+        self._shard = make_shard(config, shard, self._exit, connect(config.namespace, config.shards))
         while True:
             try:
                 await self._shard.start()

@@ -147,11 +147,15 @@ outbox = sa.Table(
     metadata,
     _slot(),
     _entity_id(),
-    sa.Column("outbox_id", _BYTEWISE, primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
-    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("channel", _BYTEWISE, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("outbox_id", _BYTEWISE, nullable=False),
     sa.Column("body", BYTEA, nullable=False),
     sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("wakes", _TIME, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Index("outbox_waiting", "channel", "wakes", "created_at"),
 )
 
 rates_version = sa.Sequence("rates_version", metadata=metadata)

@@ -8,7 +8,7 @@ import logging
 import math
 from asyncio import CancelledError, Event, Task, create_task, gather, get_running_loop, sleep
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from actors.journal import DataRejected, DueTimer, Fenced, Journal, JournalDown,
 from actors.kinds import Kinds, hosted
 from actors.limits import Limits
 from actors.messages import Envelope, Outcome, Pull, Pulled
+from actors.outbox import Handler, Outbox
 from actors.residents import Residents
 from actors.snapshot_writer import SnapshotWriter
 from actors.timers import Timers, envelope_of
@@ -49,6 +50,8 @@ class Stats(Struct, frozen=True):
     timers_fired: int
     timers_refused: int
     timers_parked: int
+    messages_delivered: int
+    messages_failed: int
 
 
 class EntityShard:
@@ -66,8 +69,11 @@ class EntityShard:
         new_id: Callable[[], str],
         on_fenced: Callable[[], None],
         limits: Limits | None = None,
+        handlers: Mapping[str, Handler] | None = None,
     ) -> None:
-        """`owner` names this incarnation, unlike any other; `on_fenced` is called once, when it must end."""
+        """`handlers` deliver what turns send, by channel.
+
+        `owner` names this incarnation, unlike any other; `on_fenced` is called once, when it must end."""
         kinds = hosted(behaviours)
         self._journal = journal
         self._shard = shard
@@ -92,6 +98,7 @@ class EntityShard:
         self._activator = Activator(kinds, journal, self._residents, self._committer, now, self._limits.recoveries_max)
         self._decider = Decider(kinds, self._residents, self._committer, now, new_id, self._limits.snapshot_every)
         self.timers = Timers(journal, self._fire, now, shard, shards, self._limits)
+        self.outbox = Outbox(journal, handlers or {}, now, shard, shards, self._limits)
         self._feed = Feed(owner, journal, self._committed_head, kinds, now, self._limits)
 
     async def start(self) -> None:
@@ -106,6 +113,7 @@ class EntityShard:
             self._committer.run(self._shard, self._term),
             self._snapshots.run(),
             self.timers.run(self._term),
+            self.outbox.run(self._term),
             self._sweep_forever(),
         ]
         self._tasks = [create_task(part) for part in work]
@@ -184,6 +192,8 @@ class EntityShard:
             timers_fired=self.timers.fired,
             timers_refused=self.timers.refused,
             timers_parked=self.timers.parked,
+            messages_delivered=self.outbox.delivered,
+            messages_failed=self.outbox.failed,
         )
 
     def sweep(self) -> int:
@@ -350,6 +360,8 @@ class EntityShard:
         for write in batch.writes:
             if write.rows.timers:
                 self.timers.expect(write.rows.timers)
+            if write.rows.outbox:
+                self.outbox.expect(write.rows.outbox)
         if frames:
             self._feed.publish(frames)
         for snapshot in batch.snapshots:

@@ -86,9 +86,11 @@ timers_fired_leg AS (
 
 _OUTBOX = """
 outbox_leg AS (
-    INSERT INTO outbox (slot, entity_id, outbox_id, seq, channel, body, created_at)
-    SELECT * FROM unnest(%(ob_slots)b::bigint[], %(ob_entities)b::text[], %(ob_ids)b::text[], %(ob_seqs)b::bigint[],
-        %(ob_channels)b::text[], %(ob_bodies)b::bytea[], %(ob_times)b::timestamptz[])
+    INSERT INTO outbox (slot, entity_id, channel, seq, number, outbox_id, body, created_at, wakes, tries)
+    SELECT slot, entity_id, channel, seq, number, outbox_id, body, created_at, '-infinity', 0
+    FROM unnest(%(ob_slots)b::bigint[], %(ob_entities)b::text[], %(ob_channels)b::text[], %(ob_seqs)b::bigint[],
+        %(ob_numbers)b::bigint[], %(ob_ids)b::text[], %(ob_bodies)b::bytea[], %(ob_times)b::timestamptz[])
+        AS n (slot, entity_id, channel, seq, number, outbox_id, body, created_at)
     WHERE EXISTS (SELECT 1 FROM own)
 )"""
 
@@ -193,6 +195,31 @@ WITH {_OWN}
 UPDATE timers SET wakes = %(wakes)b, tries = tries + 1
 WHERE slot = %(slot)b AND entity_id = %(entity_id)b AND timer_id = %(timer_id)b AND due = %(due)b
     AND EXISTS (SELECT 1 FROM own)"""
+
+WAITING_MESSAGES = """
+WITH heads AS MATERIALIZED (
+    SELECT slot, entity_id, channel FROM outbox AS o
+    WHERE channel = %(channel)b AND wakes <= %(until)b AND slot + 0 BETWEEN %(first)b AND %(last)b
+        AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.slot = o.slot AND before.entity_id = o.entity_id
+            AND before.channel = o.channel AND (before.seq, before.number) < (o.seq, o.number))
+    ORDER BY wakes, created_at LIMIT %(entities)b
+)
+SELECT m.entity_id, m.channel, m.seq, m.number, m.outbox_id, m.body, m.created_at, m.tries
+FROM heads AS h CROSS JOIN LATERAL (SELECT * FROM outbox WHERE slot = h.slot AND entity_id = h.entity_id
+    AND channel = h.channel ORDER BY seq, number LIMIT %(each)b) AS m"""
+
+DROP_MESSAGES = f"""
+WITH {_OWN}
+DELETE FROM outbox USING unnest(%(slots)b::bigint[], %(entities)b::text[], %(channels)b::text[], %(seqs)b::bigint[],
+    %(numbers)b::bigint[]) AS gone (slot, entity_id, channel, seq, number)
+WHERE outbox.slot = gone.slot AND outbox.entity_id = gone.entity_id AND outbox.channel = gone.channel
+    AND outbox.seq = gone.seq AND outbox.number = gone.number AND EXISTS (SELECT 1 FROM own)"""
+
+PARK_MESSAGE = f"""
+WITH {_OWN}
+UPDATE outbox SET wakes = %(wakes)b, tries = tries + 1
+WHERE slot = %(slot)b AND entity_id = %(entity_id)b AND channel = %(channel)b AND seq = %(seq)b
+    AND number = %(number)b AND EXISTS (SELECT 1 FROM own)"""
 
 SAVE_SNAPSHOTS = """
 INSERT INTO snapshots AS old (slot, entity_id, seq, chain, schema, at, body)

@@ -134,6 +134,19 @@ class OutboxRow(Struct, frozen=True):
     body: bytes
 
 
+class OutboxMessage(Struct, frozen=True, gc=False):
+    """An outbox row on its way: `number` is its place among those of its turn, `tries` how often it failed."""
+
+    entity_id: str
+    channel: str
+    seq: int
+    number: int
+    outbox_id: str
+    body: bytes
+    at: datetime
+    tries: int
+
+
 class Decision(Struct, frozen=True):
     """The events of a turn, and its result: what the answer cannot derive from the events.
 
@@ -221,6 +234,9 @@ class Behaviour(Protocol):
 
     def declined(self, turn: Turn) -> Refused | None:
         """Return the refusal that a turn's command gets although it changed something (a wrong code counts a try)."""
+
+    def decline(self, refused: Refused) -> Any:
+        """Return the result of a turn without events that keeps a refusal, for which `declined` tells it again."""
 
     def push(self, turn: Turn) -> bytes:
         """Return the JSON of the turn's `events` on the socket: a list of {"type", "data"}."""

@@ -78,6 +78,12 @@ def issue(state: UserState, action: Command, context: Context) -> Issued:
     return Issued([event], [row], {"challenge_id": challenge_id, "expires_at": expires_at})
 
 
+def spent_notice(state: UserState, challenge: Challenge) -> OutboxRow:
+    """Return the notification that takes back the one with the code: it is used, and nobody needs to read it."""
+    body = {"user_id": state.user_id, "channel": "otp", "template": "spent", "spent": challenge.challenge_id}
+    return OutboxRow(f"{challenge.challenge_id}:spent", "notify", msgspec.msgpack.encode(body))
+
+
 def confirm(state: UserState, command: Confirm, context: Context) -> Challenge | Kept | Wrong:
     """Return the challenge whose action may be carried out now, or what else the code comes to.
 

@@ -140,6 +140,10 @@ class UserBehaviour:
         result = turn.result
         return Refused(result.code, result.detail, (), **result.extra) if type(result) is Declined else None
 
+    def decline(self, refused: Refused) -> Declined:
+        """Return the result that keeps a refusal."""
+        return Declined(refused.code, refused.detail, refused.extra)
+
     def push(self, turn: Turn) -> bytes:
         """Return the turn's events on the socket, as JSON."""
         shown = _receipt_json(turn) if type(turn.result) is Refunded else self.answer(turn)

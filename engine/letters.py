@@ -17,11 +17,16 @@ _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
 class Letter(Struct, frozen=True, array_like=True):
-    """A command for another entity. `command` is msgpack as its behaviour decodes it."""
+    """A command for another entity. `command` is msgpack as its behaviour decodes it.
+
+    `on_refused` is such a command for the sender, carried out as `{command_id}:refused` when the target refuses;
+    without it a refusal is only logged.
+    """
 
     to: str
     command_id: str
     command: Raw
+    on_refused: bytes | None = None
 
 
 def encoded(command: Any) -> bytes:

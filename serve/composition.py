@@ -17,8 +17,10 @@ from actors.host import HostConfig
 from actors.kinds import GROUP, USER, Kinds
 from actors.limits import Limits as ShardLimits
 from actors.messages import Envelope
+from actors.outbox import Handler
 from actors.read_model import ReadModel
 from actors.transport import TransportLost
+from adapters.notify.outbox_file import OutboxFile
 from engine.behaviour import Prediction
 from engine.commands import RecordTransaction
 from engine.groups.hosting import GROUP_BEHAVIOUR
@@ -74,6 +76,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def outbox_handlers(told: bytes) -> dict[str, Handler]:
+    """Return who delivers what turns send, by channel, from the instance's `RuntimeConfig` as JSON.
+
+    Called where the loop of the shard runs.
+    """
+    config = msgspec.json.decode(told, type=RuntimeConfig)
+    notifications = OutboxFile(Path(config.data) / "outbox", utc_now)
+    notifications.begin()
+    return {"notify": notifications.deliver}
+
+
 def host_config(config: RuntimeConfig) -> HostConfig:
     """Return what the shards of this instance are told."""
     limits = ShardLimits(
@@ -85,6 +98,7 @@ def host_config(config: RuntimeConfig) -> HostConfig:
         shards=config.shards,
         behaviour="serve.composition:KINDS",
         outside="serve.outside:of_instance",
+        handlers="serve.composition:outbox_handlers",
         told=msgspec.json.encode(config),
         limits=limits,
     )

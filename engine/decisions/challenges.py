@@ -38,6 +38,7 @@ def confirming(decide: Mapping[type, Decide]) -> Decide:
         decision = decide[type(found.action)](state, found.action, facts, context)
         answer = _answer(decision)
         spent = ChallengeSpent(challenge_id=found.challenge_id, at=context.at, answer=answer)
-        return Decision([*decision.events, spent], Shown(answer), decision.outbox)
+        used = challenges.spent_notice(state, found)
+        return Decision([*decision.events, spent], Shown(answer), [*decision.outbox, used])
 
     return confirm

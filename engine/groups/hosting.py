@@ -29,7 +29,7 @@ from engine.groups.state import GroupState
 from engine.groups.views import GroupQuery
 from engine.letters import GROUP_MARK
 from engine.outside import NOTHING, Outside
-from engine.views import Shown
+from engine.views import Declined, Shown
 
 GROUP_SCHEMA = "group/1"
 """Names the snapshot's format; change it whenever `GroupState` changes shape."""
@@ -39,7 +39,7 @@ _JSON = msgspec.json.Encoder()
 _STATES = msgspec.msgpack.Decoder(GroupState)
 _COMMANDS: msgspec.msgpack.Decoder[GroupCommand] = msgspec.msgpack.Decoder(GroupCommand)
 _QUERIES: msgspec.msgpack.Decoder[GroupQuery] = msgspec.msgpack.Decoder(GroupQuery)
-_TURNS = msgspec.msgpack.Decoder(tuple[list[GroupEvent], Shown])
+_TURNS = msgspec.msgpack.Decoder(tuple[list[GroupEvent], Shown | Declined])
 
 _DECIDE: dict[type, Callable[[GroupState, Any, Context], Decision]] = {
     OpenGroup: membership.open_group,
@@ -111,11 +111,11 @@ class GroupBehaviour:
         """Decode a snapshot."""
         return _STATES.decode(encoded)
 
-    def encode_turn(self, events: Sequence[GroupEvent], result: Shown) -> bytes:
+    def encode_turn(self, events: Sequence[GroupEvent], result: Shown | Declined) -> bytes:
         """Encode the journal's body."""
         return _ENCODER.encode((events, result))
 
-    def decode_turn(self, encoded: bytes | memoryview) -> tuple[list[GroupEvent], Shown]:
+    def decode_turn(self, encoded: bytes | memoryview) -> tuple[list[GroupEvent], Shown | Declined]:
         """Decode the journal's body."""
         return _TURNS.decode(encoded)
 
@@ -125,11 +125,16 @@ class GroupBehaviour:
 
     def answer(self, turn: Turn, *, duplicate: bool = False) -> bytes:  # noqa: ARG002
         """Return the JSON answer of a turn's command."""
-        return _JSON.encode(turn.result.view)
+        return b"null" if type(turn.result) is Declined else _JSON.encode(turn.result.view)
 
-    def declined(self, turn: Turn) -> Refused | None:  # noqa: ARG002
-        """Return None: a group refuses without a trace."""
-        return None
+    def declined(self, turn: Turn) -> Refused | None:
+        """Return the refusal that a turn keeps."""
+        result = turn.result
+        return Refused(result.code, result.detail, (), **result.extra) if type(result) is Declined else None
+
+    def decline(self, refused: Refused) -> Declined:
+        """Return the result that keeps a refusal."""
+        return Declined(refused.code, refused.detail, refused.extra)
 
     def push(self, turn: Turn) -> bytes:
         """Return the turn's events as JSON; members hear of them by letter."""

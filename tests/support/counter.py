@@ -64,6 +64,18 @@ class Ring(Struct, frozen=True, tag="ring"):
     how: str = ""
 
 
+class Sent(Struct, frozen=True):
+    channel: str
+    body: bytes
+
+
+class Write(Struct, frozen=True, tag="write"):
+    """Pays `amount` out and sends messages."""
+
+    messages: list[Sent]
+    amount: int = 0
+
+
 class Guess(Struct, frozen=True, tag="guess"):
     """Costs 1 and is refused all the same."""
 
@@ -84,6 +96,10 @@ class TakenBack(Struct, frozen=True, tag="taken_back"):
     transaction_id: str
     amount: int
     at: datetime
+
+
+class Written(Struct, frozen=True, tag="written"):
+    amount: int
 
 
 class Reminded(Struct, frozen=True, tag="reminded"):
@@ -115,11 +131,11 @@ class Sealed(Struct, frozen=True):
     taken_back: bool = False
 
 
-_COMMAND = msgpack.Decoder(Open | Pay | TakeBack | TakeBackNamed | Remind | Ring | Guess)
+_COMMAND = msgpack.Decoder(Open | Pay | TakeBack | TakeBackNamed | Remind | Ring | Write | Guess)
 DECLINED = -1
 """The result of a turn whose command is refused."""
 _QUERY = msgpack.Decoder(Balance)
-_EVENTS = msgpack.Decoder(tuple[list[Opened | Paid | TakenBack | Reminded | Rang], int])
+_EVENTS = msgpack.Decoder(tuple[list[Opened | Paid | TakenBack | Reminded | Rang | Written], int])
 _STATE = msgpack.Decoder(State)
 _SEALED = msgpack.Decoder(Sealed)
 
@@ -177,6 +193,9 @@ class Counter:
                 return Decision([Reminded(timer_id, due, cancel, how)], state.balance)
             case Ring():
                 return _rung(state, command, context)
+            case Write(messages, amount):
+                rows = [OutboxRow(context.new_id(), sent.channel, sent.body) for sent in messages]
+                return Decision([Written(amount)], state.balance - amount, rows)
         raise AssertionError(command)
 
     def evolve(self, state: State, event: Any) -> None:
@@ -192,6 +211,8 @@ class Counter:
                 state.balance -= event.amount
             case Rang():
                 state.balance += 1
+            case Written():
+                state.balance -= event.amount
 
     def query(self, state: State, query: Any, at: datetime, seq: int) -> bytes:
         if state.currency is None:
@@ -223,6 +244,9 @@ class Counter:
     def declined(self, turn: Turn) -> Refused | None:
         return Refused("forbidden", "counted, and refused") if turn.result == DECLINED else None
 
+    def decline(self, refused: Refused) -> int:
+        return DECLINED
+
     def push(self, turn: Turn) -> bytes:
         return json.encode([{"type": type(event).__name__, "data": event} for event in turn.events])
 
@@ -240,7 +264,8 @@ class Counter:
                 )
             case TakenBack():
                 return Rows(transactions=[_row(event, turn.at, event.amount, taken_back=True)])
-        return Rows(timers=[_timer_row(event) for event in turn.events if isinstance(event, Reminded)])
+        timers = [_timer_row(event) for event in turn.events if isinstance(event, Reminded)]
+        return Rows(timers=timers, outbox=turn.outbox)
 
 
 def _taken_back(state: State, sealed: Sealed | None, context: Context) -> Decision:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from msgspec import structs
 
@@ -21,7 +21,9 @@ from actors.journal import (
     TurnWrite,
 )
 from actors.slots import shard_of
-from engine.behaviour import OutboxRow, RecordRow
+from engine.behaviour import OutboxMessage, OutboxRow, RecordRow
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class MemoryStore:
@@ -36,6 +38,9 @@ class MemoryStore:
         self.identities: dict[tuple[str, str, str, str], bytes] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.outbox: list[OutboxRow] = []
+        """All that was ever sent."""
+        self.waiting: list[tuple[datetime, OutboxMessage]] = []
+        """When each message that is not delivered yet wakes, in the order of sending."""
         self.records: dict[tuple[str, str, str], RecordRow] = {}
         """By (entity id, kind, record id)."""
         self.timers: dict[tuple[str, str], tuple[datetime, DueTimer]] = {}
@@ -111,6 +116,9 @@ class MemoryJournal:
     def _keep(self, turn: TurnWrite) -> None:
         row = turn.row
         self.store.outbox += turn.rows.outbox
+        for number, sent in enumerate(turn.rows.outbox):
+            message = OutboxMessage(row.entity_id, sent.channel, row.seq, number, sent.outbox_id, sent.body, row.at, 0)
+            self.store.waiting.append((_LONG_AGO, message))
         self.store.rows.setdefault(row.entity_id, []).append(row)
         self.store.commands[row.entity_id, row.command_id] = row
         for transaction in turn.rows.transactions:
@@ -131,6 +139,33 @@ class MemoryJournal:
         kept = self.store.timers.get((timer.entity_id, timer.timer_id))
         if kept is not None and kept[1].due == timer.due:
             del self.store.timers[timer.entity_id, timer.timer_id]
+
+    async def waiting_messages(
+        self, shard: int, shards: int, channel: str, until: datetime, entities: int, each: int
+    ) -> list[list[OutboxMessage]]:
+        """See `Journal.waiting_messages`."""
+        lines: dict[str, list[tuple[datetime, OutboxMessage]]] = {}
+        for wakes, message in self.store.waiting:
+            if message.channel == channel and shard_of(message.entity_id, shards) == shard:
+                lines.setdefault(message.entity_id, []).append((wakes, message))
+        awake = sorted((line for line in lines.values() if line[0][0] <= until), key=lambda line: line[0][0])
+        return [[message for _, message in line[:each]] for line in awake[:entities]]
+
+    async def drop_messages(self, shard: int, term: int, messages: Sequence[OutboxMessage]) -> None:
+        """See `Journal.drop_messages`."""
+        if self.store.terms.get(shard) == term:
+            gone = {_place(message) for message in messages}
+            self.store.waiting = [kept for kept in self.store.waiting if _place(kept[1]) not in gone]
+
+    async def park_message(self, shard: int, term: int, message: OutboxMessage, until: datetime) -> None:
+        """See `Journal.park_message`."""
+        if self.store.terms.get(shard) == term:
+            self.store.waiting = [
+                (until, structs.replace(kept, tries=kept.tries + 1))
+                if _place(kept) == _place(message)
+                else (wakes, kept)
+                for wakes, kept in self.store.waiting
+            ]
 
     async def due_timers(
         self, shard: int, shards: int, until: datetime, limit: int
@@ -208,6 +243,10 @@ class MemoryJournal:
 
     async def close(self) -> None:
         """See `Journal.close`."""
+
+
+def _place(message: OutboxMessage) -> tuple[str, str, int, int]:
+    return message.entity_id, message.channel, message.seq, message.number
 
 
 def _has_nul(turn: TurnWrite) -> bool:

@@ -1,6 +1,6 @@
 """Shards for tests: with a clock that stands still until told, and ids that count."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -8,6 +8,7 @@ from itertools import count
 from actors.journal import Journal
 from actors.kinds import Kinds
 from actors.limits import Limits
+from actors.outbox import Handler
 from actors.shard import EntityShard
 from engine.behaviour import Behaviour
 from tests.support.counter import Counter
@@ -38,20 +39,23 @@ async def running_shard(
     clock: FakeClock | None = None,
     limits: Limits | None = None,
     fenced: list[str] | None = None,
+    handlers: Mapping[str, Handler] | None = None,
+    place: tuple[int, int] = (0, 1),
 ) -> AsyncIterator[EntityShard]:
-    """Give a shard that has claimed its term; ended as if killed."""
+    """Give a shard that has claimed its term; ended as if killed. `place` is its number, and of how many."""
     ids = count(1)
     log = fenced if fenced is not None else []
     shard = EntityShard(
         behaviour or Counter(),
         journal,
-        shard=0,
-        shards=1,
+        shard=place[0],
+        shards=place[1],
         owner=f"incarnation-{next(_incarnations)}",
         now=clock or FakeClock(),
         new_id=lambda: f"id-{next(ids)}",
         on_fenced=lambda: log.append("fenced"),
         limits=limits,
+        handlers=handlers,
     )
     await shard.start()
     try:

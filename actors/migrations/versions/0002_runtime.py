@@ -1,6 +1,6 @@
-"""Timers that wake, and lists over all users of a tenant.
+"""Timers that wake, an outbox that is delivered in order, and lists over all users of a tenant.
 
-A timer wakes later than it is due once its command has broken its turn.
+A timer wakes later than it is due once its command has broken its turn; so does a message that was not delivered.
 """
 
 from alembic import op
@@ -17,6 +17,25 @@ ALTER TABLE timers ALTER COLUMN wakes SET NOT NULL, ALTER COLUMN tries DROP DEFA
 DROP INDEX timers_due;
 CREATE INDEX timers_wake ON timers (wakes);
 """
+
+_OUTBOX = """
+DROP TABLE outbox;
+CREATE TABLE outbox (
+    slot integer NOT NULL,
+    entity_id text COLLATE "C" NOT NULL,
+    channel text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    number integer NOT NULL,
+    outbox_id text COLLATE "C" NOT NULL,
+    body bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    wakes timestamptz NOT NULL,
+    tries integer NOT NULL,
+    PRIMARY KEY (slot, entity_id, channel, seq, number)
+);
+CREATE INDEX outbox_waiting ON outbox (channel, wakes, created_at);
+"""
+"""Nothing was ever sent before this release: the table is made anew."""
 
 _RECORDS = """
 CREATE TABLE records (
@@ -40,5 +59,5 @@ CREATE INDEX records_named ON records (tenant, kind, record_id);
 
 def upgrade() -> None:
     """Add what this release needs."""
-    for part in (_TIMERS, _RECORDS):
+    for part in (_TIMERS, _OUTBOX, _RECORDS):
         op.execute(part)
