@@ -12,7 +12,9 @@ from tests.machines.accidents import Accidents
 from tests.machines.anything import Anything, Seen
 from tests.machines.base import START
 from tests.machines.payments import Payments
+from tests.machines.savings import Savings
 from tests.machines.second_factor import SecondFactor
+from tests.machines.together import Together
 from tests.support.person import BEHAVIOUR
 
 
@@ -23,7 +25,7 @@ def test_any_command_can_be_made_from_its_declaration(kind: type) -> None:
         assert BEHAVIOUR.decode_command(msgspec.msgpack.encode(made)) == made
 
 
-class World(Payments, SecondFactor, Accidents):
+class World(Payments, Savings, Together, SecondFactor, Accidents):
     """Every rule set at once."""
 
 
