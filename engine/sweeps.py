@@ -15,6 +15,7 @@ from engine.events import (
     InstructionClosed,
     ProfileUpdated,
     SweepPlanned,
+    SweepReason,
     SweepsResumed,
     TimerSet,
     TransactionRecorded,
@@ -112,15 +113,16 @@ def plan(context: Context) -> list[Any]:
 
 def of_deposit(state: UserState, events: Sequence[Any], context: Context) -> list[Any]:
     """Return what settles a deposit by hand (`events`) at once, with all that has accrued: it is the user's word."""
-    resumes = [SweepsResumed(at=context.at)] if state.settlement.held else []
-    return [*resumes, *sweep(state, events, context, "deposit")]
+    if state.settlement.held:
+        return resumed(state, events, context, "deposit")
+    return sweep(state, events, context, "deposit")
 
 
 def _while_held(state: UserState, events: Sequence[Any], context: Context) -> Sequence[Any]:
     """Count incomes, and let sweeps go on with the second one, or when the person turns auto-saving on."""
     first = events[0]
     if type(first) is ProfileUpdated and first.auto_saving.state == "on" and state.profile.auto_saving.state != "on":
-        return [SweepsResumed(at=context.at, afresh=True), *sweep(state, events, context, "user")]
+        return resumed(state, events, context, "user", afresh=True)
     if type(first) is not TransactionRecorded or first.kind not in INCOME_KINDS:
         return ()
     incomes = state.settlement.incomes + 1
@@ -129,9 +131,13 @@ def _while_held(state: UserState, events: Sequence[Any], context: Context) -> Se
     return resumed(state, events, context, "income")
 
 
-def resumed(state: UserState, events: Sequence[Any], context: Context, why: Any) -> list[Any]:
+def resumed(
+    state: UserState, events: Sequence[Any], context: Context, why: SweepReason, *, afresh: bool = False
+) -> list[Any]:
     """Return the events by which sweeps go on, with the one that is due; an income does not go under the floor."""
     waiting = sum(part.amount for part in accrued(state, events))
-    if why == "income" and under_floor(state, None, waiting):
-        return [SweepsResumed(at=context.at), *plan(context)]
-    return [SweepsResumed(at=context.at), *sweep(state, events, context, why)]
+    stays = why == "income" and under_floor(state, None, waiting)
+    follows = [] if stays else sweep(state, events, context, why)
+    if waiting and not follows:
+        follows = plan(context)
+    return [SweepsResumed(at=context.at, afresh=afresh), *follows]

@@ -117,3 +117,19 @@ def test_what_was_put_off_says_when_it_is_tried_next() -> None:
     (event,) = [event for event in turn.events if isinstance(event, DebitPutOff)]
     assert event.instruction.due == person.timers[f"debit:{waiting.instruction_id}"].due
     assert person.answer()["due"] is not None
+
+
+def test_what_comes_back_while_another_debit_waits_is_planned_when_sweeps_go_on() -> None:
+    """Found by the machine: two debits waited when the mandate came; the deposit after one failed was left waiting."""
+    person = Person(at=AT)
+    jar = person.jar_id("Savings")
+    for _ in range(2):
+        person.do(c.DepositToJar(jar_id=jar, amount=1), AT)
+    person.do(c.SetMandate(provider="razorpay", cap=700), AT)
+    challenge_id = person.answer()["challenge_id"]
+    proof = person.outside.digest(challenge_id, person.outside.codes[-1])
+    person.do(c.Confirm(challenge_id=challenge_id, proof=proof, action="apply_mandate"), AT)
+    first = next(iter(person.state.settlement.open))
+    person.do(c.ReportResult(instruction_id=first, status="failed"), AT)
+    person.do(c.DepositToJar(jar_id=jar, amount=1), AT)
+    assert person.timers["sweep"].due == AT + timedelta(days=7)
