@@ -3,6 +3,7 @@
 `before` is the key of the last row of the page before: keyset paging, so a page costs the same wherever it is.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -127,6 +128,13 @@ class ReadModel:
         """Return one record of a tenant, whosever it is; None when there is none."""
         rows = await self._fetch(sql.RECORD, {"tenant": tenant, "kind": kind, "record_id": record_id})
         return Record(*rows[0]) if rows else None
+
+    async def records_named(self, tenant: str, kind: str, record_ids: Sequence[str]) -> list[Record]:
+        """Return those of the records named that a tenant has, in no order."""
+        if not record_ids:
+            return []
+        parameters = {"tenant": tenant, "kind": kind, "record_ids": list(record_ids)}
+        return [Record(*row) for row in await self._fetch(sql.RECORDS_NAMED, parameters)]
 
     async def turns(self, entity_id: str, *, limit: int, before: int | None = None) -> list[Turn]:
         """Return decoded turns of the journal with a seq below `before`, newest first."""

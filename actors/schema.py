@@ -129,6 +129,16 @@ records = sa.Table(
     sa.Index("records_named", "tenant", "kind", "record_id"),
 )
 
+host_statements = sa.Table(
+    "host_statements",
+    metadata,
+    sa.Column("tenant", _BYTEWISE, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("uploaded_at", _TIME, nullable=False),
+    sa.Column("uploaded_by", sa.Text, nullable=False),
+    sa.Column("entries", BYTEA, nullable=False),
+)
+
 timers = sa.Table(
     "timers",
     metadata,

@@ -296,6 +296,10 @@ WHERE tenant = %(tenant)s AND kind = %(kind)s{" AND state = %(state)s" * in_stat
 ORDER BY at, entity_id, record_id LIMIT %(limit)s"""
 
 
+RECORDS_NAMED = """
+SELECT entity_id, record_id, state, at, amount, currency, seq, sealed FROM records
+WHERE tenant = %(tenant)s AND kind = %(kind)s AND record_id = ANY(%(record_ids)s)"""
+
 RECORD = """
 SELECT entity_id, record_id, state, at, amount, currency, seq, sealed FROM records
 WHERE tenant = %(tenant)s AND kind = %(kind)s AND record_id = %(record_id)s LIMIT 1"""

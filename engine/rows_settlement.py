@@ -23,9 +23,8 @@ def of_turn(turn: Turn) -> tuple[list[RecordRow], list[OutboxRow]]:
         if type(event) in _CHANGES:
             one: Instruction = event.instruction
             sealed = _ENCODER.encode(instruction(one, user_id(turn.entity_id)))
-            records.append(
-                RecordRow(KIND, one.instruction_id, one.status, one.created_at, one.amount, one.currency, sealed)
-            )
+            at = one.created_at if one.status == "open" else one.reported_at or event.at
+            records.append(RecordRow(KIND, one.instruction_id, one.status, at, one.amount, one.currency, sealed))
             if one.is_ready:
                 orders.append(OutboxRow(f"{one.instruction_id}:{one.attempt}", CHANNEL, sealed))
             if one.mandate_id is not None:

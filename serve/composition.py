@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from actors import connections, placement, ray_host
 from actors.client import Client
 from actors.host import HostConfig
+from actors.host_statements import HostStatements
 from actors.kinds import GROUP, USER, Kinds
 from actors.limits import Limits as ShardLimits
 from actors.messages import Envelope
@@ -116,6 +117,7 @@ async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]
             yield Services(
                 runtime=Client(transport, config.shards, KINDS, pool),
                 read_model=ReadModel(pool, KINDS),
+                statements=HostStatements(pool),
                 accounts=Accounts(pool, keys, passwords, utc_now, lifetimes),
                 verifier=Verifier(keys),
                 keys=keys,

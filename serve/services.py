@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from actors.host_statements import HostStatements
 from actors.read_model import ReadModel
 from actors.runtime import Runtime
 from serve.auth.accounts import Accounts
@@ -17,6 +18,7 @@ class Services:
 
     runtime: Runtime
     read_model: ReadModel
+    statements: HostStatements
     accounts: Accounts
     verifier: Verifier
     keys: KeyRing

@@ -20,6 +20,7 @@ from serve.api import (
     jars,
     mandates,
     openapi,
+    reconciliations,
     settlement,
     transactions,
 )
@@ -38,6 +39,7 @@ ROUTES: list[Route] = [
     *alerts.ROUTES,
     *settlement.ROUTES,
     *mandates.ROUTES,
+    *reconciliations.ROUTES,
     *health.ROUTES,
 ]
 

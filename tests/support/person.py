@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -19,8 +20,8 @@ BEHAVIOUR = UserBehaviour()
 class Person:
     """`do` decides a command at a time and applies its turn; a refusal leaves everything as it was."""
 
-    def __init__(self, opening: OpenUser | None = None, at: datetime | None = None) -> None:
-        self.entity_id = "main/u1"
+    def __init__(self, opening: OpenUser | None = None, at: datetime | None = None, entity_id: str = "main/u1") -> None:
+        self.entity_id = entity_id
         self.state: UserState = BEHAVIOUR.initial(self.entity_id)
         self.turns: list[Turn] = []
         self.bodies: list[bytes] = []
@@ -95,7 +96,8 @@ class Person:
 
     def _new_id(self) -> str:
         self._ids += 1
-        return f"019aa000-0000-7000-8000-{self._ids:012d}"
+        whose = "8000" if self.entity_id == "main/u1" else f"{crc32(self.entity_id.encode()) & 0xFFF | 0x9000:04x}"
+        return f"019aa000-0000-7000-{whose}-{self._ids:012d}"
 
 
 def replayed(bodies: Sequence[bytes], entity_id: str = "main/u1", snapshot_at: int | None = None) -> UserState:

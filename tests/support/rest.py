@@ -13,6 +13,7 @@ from litestar import Litestar
 
 from actors import wire
 from actors.client import Client
+from actors.host_statements import HostStatements
 from actors.kinds import GROUP, USER, Kinds
 from actors.messages import Envelope, Meta
 from actors.read_model import ReadModel
@@ -82,8 +83,10 @@ class Rest:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Rest]:
-    """Serve the routes on an empty journal. Lists and accounts, which are SQL, are not there."""
+async def serving(
+    folder: Path, read_model: ReadModel | None = None, statements: HostStatements | None = None
+) -> AsyncIterator[Rest]:
+    """Serve the routes on an empty journal. Lists and accounts, which are SQL, are not there unless they are given."""
     keys = load_or_create(folder / "keys")
     clock = FakeClock()
     clock.at = NOW
@@ -93,7 +96,8 @@ async def serving(folder: Path) -> AsyncIterator[Rest]:
         runtime = Client(LocalTransport(shard), 1, kinds, cast("Any", None))
         services = Services(
             runtime=runtime,
-            read_model=cast("ReadModel", None),
+            read_model=cast("ReadModel", read_model),
+            statements=cast("HostStatements", statements),
             accounts=cast("Accounts", None),
             verifier=Verifier(keys),
             keys=keys,

@@ -66,6 +66,7 @@ def client(tmp_path: Path, shards: Shards, storage: BrokenStorage) -> Iterator[T
     services = Services(
         runtime=cast("Any", shards),
         read_model=cast("Any", storage),
+        statements=cast("Any", storage),
         accounts=cast("Any", storage),
         verifier=Verifier(keys),
         keys=keys,
