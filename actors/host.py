@@ -46,7 +46,7 @@ class HostConfig(Struct, frozen=True):
     """Import path of what makes the behaviour's `Outside` from `told`; none when empty."""
     told: bytes = b""
     handlers: str = ""
-    """Import path of what makes the handlers of the outbox by channel, from `told`; letters need none."""
+    """Import path of what makes the handlers of the outbox by channel, from `told` and a `Sender`; not of letters."""
     limits: Limits = field(default_factory=Limits)
     release: str = field(default_factory=lambda: release())
 
@@ -85,7 +85,8 @@ def make_shard(
         for behaviour in kinds:
             behaviour.outside = outside
     own = OwnShard(shard, transport)
-    handlers = {} if not config.handlers else load(config.handlers)(config.told)
+    sender = Sender(own, config.shards, LETTER_LANES)
+    handlers = {} if not config.handlers else load(config.handlers)(config.told, sender)
     made = EntityShard(
         kinds,
         PostgresJournal(config.postgres_url, f"boond-shard-{shard}"),
@@ -96,7 +97,7 @@ def make_shard(
         new_id=Uuid7(lambda: time.time_ns() // 1_000_000, Entropy()),
         on_fenced=on_fenced,
         limits=config.limits,
-        handlers={LETTERS: Letters(Sender(own, config.shards, LETTER_LANES)), **handlers},
+        handlers={LETTERS: Letters(sender), **handlers},
     )
     own.submits_to(made)
     return made

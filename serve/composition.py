@@ -1,6 +1,7 @@
 """The composition root: the one place that knows which implementation stands behind which port."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,23 +13,26 @@ from litestar import Litestar
 from psycopg_pool import AsyncConnectionPool
 
 from actors import connections, placement, ray_host
-from actors.client import Client
+from actors.client import Client, Sender
 from actors.host import HostConfig
 from actors.host_statements import HostStatements
 from actors.kinds import GROUP, USER, Kinds
 from actors.limits import Limits as ShardLimits
-from actors.messages import Envelope
+from actors.messages import Envelope, Meta
 from actors.outbox import Handler
 from actors.read_model import ReadModel
 from actors.transport import TransportLost
+from adapters.hosts.sandbox import SandboxHost, Submit, left_alone
 from adapters.notify.outbox_file import OutboxFile
+from engine import rows_settlement
 from engine.behaviour import Prediction
-from engine.commands import RecordTransaction
+from engine.commands import RecordTransaction, ReportResult
 from engine.groups.hosting import GROUP_BEHAVIOUR
 from engine.hosting import UserBehaviour
 from engine.queries import GetOverview
 from online_ml.categoriser import RuleCategoriser
 from serve import envelopes
+from serve.api.accounts import TENANT
 from serve.api.app import build_app as build_api
 from serve.api.app import refused
 from serve.auth import keys as signing
@@ -51,6 +55,7 @@ TRAVEL_APP_PATH = "/api/v1/expenses/real-time"
 READ_CONNECTIONS_MAX = 6
 READY_WITHIN_S = 2.0
 
+LOG = logging.getLogger("boond.composition")
 _CATEGORISER = RuleCategoriser()
 _EXPENSE = msgspec.json.Decoder(envelopes.TransactionRequest)
 
@@ -77,7 +82,22 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def outbox_handlers(told: bytes) -> dict[str, Handler]:
+def reporting(sender: Sender) -> Submit:
+    """Return how the sandbox host reports: as a command of the user, through the shards."""
+
+    async def submit(entity_id: str, command_id: str, command: ReportResult) -> None:
+        meta = Meta("host:sandbox", "host", command_id)
+        outcome = await sender.submit(Envelope(entity_id, command_id, msgspec.msgpack.encode(command), meta))
+        problem = outcome.problem
+        if problem is not None and problem.code == "poison":
+            raise RuntimeError(problem.detail)
+        if problem is not None:
+            LOG.warning("the report of %s is refused: %s", command.instruction_id, problem.detail)
+
+    return submit
+
+
+def outbox_handlers(told: bytes, sender: Sender) -> dict[str, Handler]:
     """Return who delivers what turns send, by channel, from the instance's `RuntimeConfig` as JSON.
 
     Called where the loop of the shard runs.
@@ -85,7 +105,9 @@ def outbox_handlers(told: bytes) -> dict[str, Handler]:
     config = msgspec.json.decode(told, type=RuntimeConfig)
     notifications = OutboxFile(Path(config.data) / "outbox", utc_now)
     notifications.begin()
-    return {"notify": notifications.deliver}
+    sandbox = SandboxHost(reporting(sender), {TENANT})
+    host = sandbox.deliver if config.money_host == "sandbox" else left_alone
+    return {"notify": notifications.deliver, rows_settlement.CHANNEL: host}
 
 
 def host_config(config: RuntimeConfig) -> HostConfig:

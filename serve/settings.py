@@ -147,6 +147,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="How much is logged: debug, info, warning or error. Debug slows the hot path.",
         ),
     ] = "warning"
+    money_host: Annotated[
+        str,
+        Meta(
+            pattern="^(sandbox|external)$",
+            description="Who executes instructions: `sandbox` says at once that it did, and moves nothing; "
+            "`external` leaves them open for a host that polls `GET /instructions` and reports results.",
+        ),
+    ] = "sandbox"
 
     @property
     def data_folder(self) -> Path:
@@ -181,6 +189,7 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     refresh_token_s: int = 30 * 86_400
     origins: tuple[str, ...] = ()
     log_level: str = "warning"
+    money_host: str = "sandbox"
 
 
 def boond_version() -> str:

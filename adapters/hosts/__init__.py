@@ -1,0 +1,1 @@
+"""Hosts: who moves the money that instructions ask for."""
