@@ -167,12 +167,18 @@ def done_notice(instruction: Instruction) -> Draft:
     )
 
 
-def skipped(instruction: Instruction) -> Draft:
-    """Return what the person is told of a debit that would have gone below the floor."""
+_SKIPPED = {
+    "floor": "your balance would have fallen below your floor",
+    "over_cap": "it is more than the cap of your mandate is now",
+}
+
+
+def skipped(instruction: Instruction, reason: str) -> Draft:
+    """Return what the person is told of a debit that is not executed as announced."""
     amount = money.show(instruction.amount, instruction.currency)
     return Draft(
         type="debit_notice",
         severity="info",
-        message=f"{amount} was not taken: your balance would have fallen below your floor. It is tried again later.",
-        data={"instruction_id": instruction.instruction_id, "amount": instruction.amount, "reason": "floor"},
+        message=f"{amount} was not taken: {_SKIPPED[reason]}. It is tried again later.",
+        data={"instruction_id": instruction.instruction_id, "amount": instruction.amount, "reason": reason},
     )

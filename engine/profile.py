@@ -136,7 +136,9 @@ def _check_free(profile: Profile, *, has_postings: bool, has_limits: bool) -> No
     if has_postings:
         raise invalid("currency", f"is {profile.currency} and cannot change once money has moved; open a new user")
     if has_limits or profile.plan.amount is not None:
-        raise invalid("currency", f"is {profile.currency} in budgets, targets or the plan; remove their amounts first")
+        raise invalid(
+            "currency", f"is {profile.currency} in budgets, targets, the plan or a mandate; remove them first"
+        )
 
 
 def _next_midnight(profile: Profile, at: datetime) -> datetime:

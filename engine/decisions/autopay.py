@@ -67,9 +67,12 @@ def _execute(state: UserState, command: ExecuteDebit, _: Facts, context: Context
     one = state.settlement.open.get(command.instruction_id)
     if one is None or one.submitted or one.attempt + 1 != command.attempt:
         return Decision([], Shown())
-    if sweeps.under_floor(state, None, one.amount):
-        events = called_off(one, "floor", context)[:1]
-        return Decision([*events, *alert_of(state, autopay.skipped(one), context)], Shown())
+    mandate = state.settlement.mandate
+    over = mandate is not None and one.amount > mandate.cap
+    if over or sweeps.under_floor(state, None, one.amount):
+        reason = "over_cap" if over else "floor"
+        events = called_off(one, reason, context)[:1]
+        return Decision([*events, *alert_of(state, autopay.skipped(one, reason), context)], Shown())
     submitted = structs.replace(one, attempt=command.attempt, submitted=True)
     return Decision([DebitSubmitted(instruction=submitted, at=context.at)], Shown())
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine import autopay
 from engine import commands as c
+from engine.behaviour import Refused
 from engine.events import DebitPutOff, DebitSubmitted
 from tests.support.person import Person
 
@@ -133,3 +134,23 @@ def test_what_comes_back_while_another_debit_waits_is_planned_when_sweeps_go_on(
     person.do(c.ReportResult(instruction_id=first, status="failed"), AT)
     person.do(c.DepositToJar(jar_id=jar, amount=1), AT)
     assert person.timers["sweep"].due == AT + timedelta(days=7)
+
+
+def test_a_cap_lowered_after_the_notice_stops_the_debit_that_is_above_it() -> None:
+    """Found by review: what was announced under a higher cap was executed all the same."""
+    person = under_mandate()
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT)
+    (waiting,) = person.state.settlement.open.values()
+    person.do(c.SetMandate(provider="razorpay", cap=49_999), AT)
+    assert waiting.due is not None
+    person.wait(waiting.due)
+    assert person.state.settlement.finished[waiting.instruction_id].reason == "over_cap"
+    assert [channel for channel, _ in sent(person)].count("instruction") == 0
+    assert person.timers["sweep"].due == waiting.due + timedelta(days=7)
+    assert "more than the cap" in person.overview(waiting.due)["alerts"][0]["message"]
+
+
+def test_a_mandate_fixes_the_home_currency() -> None:
+    """Found by review: dollars would have been debited under a mandate in rupees."""
+    with pytest.raises(Refused, match="mandate"):
+        under_mandate().do(c.UpdateProfile(currency="USD"), AT)
