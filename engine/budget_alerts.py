@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from engine.alerts import Draft
-from engine.budgets import EXCEEDED, THRESHOLDS_PERCENT, Standing, mark, passed, percent
+from engine.budgets import EXCEEDED, THRESHOLDS_PERCENT, Budget, Standing, mark, passed, percent
 from engine.burn_rate import is_quiet, measure, safe_per_day
 from engine.money import show
 from engine.spending import OVERALL
 from engine.state import UserState
+from engine.taxonomy import CATEGORIES
 
 _MONTHS = "January February March April May June July August September October November December".split()
 
@@ -28,7 +29,7 @@ def of_spend(state: UserState, after: Iterable[Standing], today: date) -> list[D
         reached = passed(one.spent, one.limit)
         new = [t for t in reached if not state.alerts.has_told(mark(one.budget.budget_id, one.start, t))]
         if new:
-            drafts.append(_threshold(one, new, today, state.profile.currency))
+            drafts.append(_threshold(state, one, new, today))
     return drafts
 
 
@@ -46,18 +47,19 @@ def of_pace(state: UserState, after: Iterable[Standing], today: date, spend: tup
             continue
         if is_quiet((start, end), today) or state.alerts.has_told(mark(budget.budget_id, start, "burn")):
             continue
-        rate = measure(state.spending, budget.category, (start, end), today, spend)
+        rate = measure(state.spending, state.categories.members(budget.category), (start, end), today, spend)
         if rate.projected.mid > limit:
-            drafts.append(_pace(one, rate.projected.mid, rate.days_left, state.profile.currency))
+            drafts.append(_pace(state, one, rate.projected.mid, rate.days_left))
     return drafts
 
 
-def label(one: Standing) -> str:
-    """Return what a person calls the budget: `food budget`, `budget for the month`."""
-    budget = one.budget
+def label(state: UserState, budget: Budget) -> str:
+    """Return what a person calls the budget: `eating out budget`, `budget for the month`."""
     if budget.category == OVERALL:
         return "budget for the week" if budget.period == "weekly" else "budget for the month"
-    name = budget.category.replace("_", " ").replace("-", " ")
+    name = state.categories.name(budget.category)
+    if budget.category in CATEGORIES:
+        name = name[0].lower() + name[1:]
     return f"weekly {name} budget" if budget.period == "weekly" else f"{name} budget"
 
 
@@ -71,27 +73,28 @@ def _left_for(one: Standing, today: date) -> str:
     return "today" if days == 1 else f"the {days} days to {day(one.end - timedelta(days=1))}"
 
 
-def _message(one: Standing, highest: str, today: date, currency: str) -> str:
+def _message(state: UserState, one: Standing, highest: str, today: date) -> str:
+    currency, name = state.profile.currency, label(state, one.budget)
     used, limit = show(one.spent, currency), show(one.limit, currency)
     if highest == EXCEEDED:
         over = show(one.spent - one.limit, currency)
         if one.limit <= 0:
-            return f"You are {over} over your {label(one)}: nothing was left to spend."
-        return f"You are {over} over your {label(one)}: {used} spent of {limit}."
+            return f"You are {over} over your {name}: nothing was left to spend."
+        return f"You are {over} over your {name}: {used} spent of {limit}."
     if highest == "100":
-        return f"Your {label(one)} is used up: {used} spent of {limit}."
+        return f"Your {name} is used up: {used} spent of {limit}."
     left = show(one.limit - one.spent, currency)
     share = percent(one.spent, one.limit)
-    return f"You have used {share}% of your {label(one)}. {left} of {limit} is left for {_left_for(one, today)}."
+    return f"You have used {share}% of your {name}. {left} of {limit} is left for {_left_for(one, today)}."
 
 
-def _threshold(one: Standing, new: list[str], today: date, currency: str) -> Draft:
+def _threshold(state: UserState, one: Standing, new: list[str], today: date) -> Draft:
     budget, start, _, spent, limit = one
     beyond = new[-1] == EXCEEDED
     return Draft(
         type="budget_exceeded" if beyond else "budget_threshold",
         severity="critical" if beyond else "warning" if new[-1] != "70" else "info",
-        message=_message(one, new[-1], today, currency),
+        message=_message(state, one, new[-1], today),
         category=budget.category,
         data={
             "budget_id": budget.budget_id,
@@ -106,15 +109,15 @@ def _threshold(one: Standing, new: list[str], today: date, currency: str) -> Dra
     )
 
 
-def _pace(one: Standing, projected: int, days_left: int, currency: str) -> Draft:
-    budget, limit = one.budget, one.limit
+def _pace(state: UserState, one: Standing, projected: int, days_left: int) -> Draft:
+    budget, limit, currency = one.budget, one.limit, state.profile.currency
     safe = safe_per_day(limit - one.spent, days_left)
     last = day(one.end - timedelta(days=1))
     return Draft(
         type="burn_rate",
         severity="warning",
         message=(
-            f"At this pace your {label(one)} runs over: about {show(projected, currency)} by {last}, "
+            f"At this pace your {label(state, budget)} runs over: about {show(projected, currency)} by {last}, "
             f"{show(projected - limit, currency)} more than planned. {show(safe, currency)} a day keeps you inside it."
         ),
         category=budget.category,

@@ -15,7 +15,7 @@ from engine.behaviour import Context, Refused, invalid
 from engine.commands import AMOUNT_MAX, BudgetPeriod, DeleteBudget, Rollover, SetBudget
 from engine.events import BudgetDeleted, BudgetSet
 from engine.periods import budget_period, periods_before
-from engine.spending import OVERALL, Spending
+from engine.spending import Slugs, Spending
 
 THRESHOLDS_PERCENT = (70, 90, 100)
 EXCEEDED = "exceeded"
@@ -141,12 +141,12 @@ def marks_of(budget_id: str) -> str:
 
 
 def set_limit(
-    budgets: dict[str, Budget], spending: Spending, command: SetBudget, context: Context, today: date
+    budgets: dict[str, Budget], spending: Spending, slugs: Slugs, command: SetBudget, context: Context, today: date
 ) -> BudgetSet:
     """Decide a limit; thresholds that this period's spending has passed count as told.
 
-    Another first day or another roll-over begins a new chain with the running period; what was carried into that
-    one stays.
+    `slugs` are the categories it counts. Another first day or another roll-over begins a new chain with the running
+    period; what was carried into that one stays.
     """
     starts_on = command.starts_on or 1
     if command.period == "weekly" and starts_on > 7:
@@ -165,7 +165,7 @@ def set_limit(
         limit=command.limit,
         starts_on=starts_on,
         period_start=start,
-        told=passed(spending.between(start, end, command.category), command.limit + carried),
+        told=passed(spending.between(start, end, slugs), command.limit + carried),
         rollover=command.rollover,
         brought=None if goes_on else carried,
     )
@@ -181,7 +181,7 @@ def delete(budgets: dict[str, Budget], command: DeleteBudget, context: Context) 
     return [BudgetDeleted(budget_id=b.budget_id, at=context.at, category=b.category, period=b.period) for b in gone]
 
 
-def was_set(budgets: dict[str, Budget], spending: Spending, book: AlertBook, event: BudgetSet) -> None:
+def was_set(budgets: dict[str, Budget], spending: Spending, slugs: Slugs, book: AlertBook, event: BudgetSet) -> None:
     """Take over a limit; a new or re-cut budget counts the days that are kept."""
     name = key(event.category, event.period)
     budget = budgets.get(name)
@@ -193,10 +193,8 @@ def was_set(budgets: dict[str, Budget], spending: Spending, book: AlertBook, eve
             limit=event.limit,
             starts_on=event.starts_on,
         )
-        for ordinal, sums in spending.days.items():
-            spent = sum(sums.values()) if event.category == OVERALL else sums.get(event.category, 0)
-            if spent:
-                budget.add(date.fromordinal(ordinal), spent)
+        for ordinal, spent in spending.by_day(slugs):
+            budget.add(date.fromordinal(ordinal), spent)
     _roll(budget, event)
     book.tell((mark(event.budget_id, event.period_start, t) for t in event.told), event.period_start)
 

@@ -10,7 +10,7 @@ from math import sqrt
 
 from msgspec import Struct
 
-from engine.spending import DAYS_KEPT, Spending
+from engine.spending import DAYS_KEPT, Slugs, Spending
 
 HALF_LIFE_DAYS = 7
 _DECAY = 0.5 ** (1 / HALF_LIFE_DAYS)
@@ -39,18 +39,18 @@ class Rate(Struct, frozen=True):
 
 
 def measure(
-    spending: Spending, category: str, period: tuple[date, date], today: date, spend: tuple[date, int] | None = None
+    spending: Spending, slugs: Slugs, period: tuple[date, date], today: date, spend: tuple[date, int] | None = None
 ) -> Rate:
-    """Return the rates of a category in the period that holds `today`; today counts as elapsed and as left.
+    """Return the rates of some categories in the period that holds `today`; today counts as elapsed and as left.
 
-    `spend` (local date, amount) is one more of the category, just being decided.
+    `spend` (local date, amount) is one more of them, just being decided.
     """
     start, end = period
     elapsed, left = (today - start).days + 1, (end - today).days
-    spent = spending.between(start, end, category)
+    spent = spending.between(start, end, slugs)
     if spend is not None and start <= spend[0] < end:
         spent += spend[1]
-    mean, variance = _weighted(spending, category, today, start, spend)
+    mean, variance = _weighted(spending, slugs, today, start, spend)
     ahead = left - 1
     mid = spent + mean * ahead
     spread = _Z80 * sqrt(variance * ahead)
@@ -59,7 +59,7 @@ def measure(
 
 
 def _weighted(
-    spending: Spending, category: str, today: date, start: date, spend: tuple[date, int] | None
+    spending: Spending, slugs: Slugs, today: date, start: date, spend: tuple[date, int] | None
 ) -> tuple[float, float]:
     """Return weighted mean and variance of daily sums; days of the period before anything was known count as zero.
 
@@ -67,7 +67,7 @@ def _weighted(
     """
     first = min(spending.first_day() or start.toordinal(), start.toordinal())
     count = min(DAYS_KEPT, today.toordinal() - first + 1)
-    days = spending.daily(category, today, count)
+    days = spending.daily(slugs, today, count)
     if spend is not None and 0 <= (ago := (today - spend[0]).days) < count:
         days[-1 - ago] += spend[1]
     total = mean = square = 0.0

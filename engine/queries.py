@@ -1,7 +1,7 @@
 """What can be read from a user's actor, and the answers, built from the state alone."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
@@ -10,6 +10,7 @@ from engine import (
     budgets,
     jars,
     periods,
+    queries_planning,
     reads_jars,
     roundups,
     sweeps,
@@ -17,11 +18,13 @@ from engine import (
     views_budgets,
     views_settlement,
 )
-from engine.behaviour import Refused, invalid
+from engine.behaviour import Refused
 from engine.budgets import key
 from engine.burn_rate import measure, safe_per_day
 from engine.jars import Jar
+from engine.paging import page
 from engine.pledges import GetGroups, memberships
+from engine.queries_planning import GetCategories, PlanningQuery
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView
@@ -30,7 +33,6 @@ from engine.views import (
     BurnRates,
     BurnRateView,
     Overview,
-    Page,
     ProfileView,
     RoundingView,
     StreaksView,
@@ -133,6 +135,7 @@ Query = (
     | GetInstructions
     | GetInstruction
     | GetMandates
+    | PlanningQuery
 )
 
 
@@ -149,7 +152,7 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
         case GetJars() | GetJar() | GetAllocation():
             return _jars(state, query, at, today)
         case GetBudgets(limit, cursor):
-            return _page(_budgets(state, today), "budget_id", limit, cursor)
+            return page(_budgets(state, today), "budget_id", limit, cursor)
         case GetBurnRate():
             return burn_rates(state, today)
         case GetStreaks():
@@ -160,12 +163,14 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return _accounts(state, query)
         case GetInstructions() | GetInstruction() | GetMandates():
             return _instructions(state, query)
+        case GetCategories():
+            return queries_planning.answer(state, query)
 
 
 def _jars(state: UserState, query: GetJars | GetJar | GetAllocation, at: datetime, today: date) -> Struct:
     if isinstance(query, GetJars):
         newest = [reads_jars.jar(state, one, at) for one in _newest(state)]
-        return _page(newest, "jar_id", query.limit, query.cursor)
+        return page(newest, "jar_id", query.limit, query.cursor)
     if isinstance(query, GetJar):
         return reads_jars.jar(state, jars.find(state.jars, query.jar_id), at)
     return reads_jars.shares(state, today)
@@ -184,27 +189,17 @@ def _instructions(state: UserState, query: GetInstructions | GetInstruction | Ge
     wanted = [one for one in known if query.status in (None, one.status)]
     newest = sorted(wanted, key=lambda one: (one.created_at, one.instruction_id), reverse=True)
     views = [views_settlement.instruction(one, state.user_id) for one in newest]
-    return _page(views, "instruction_id", query.limit, query.cursor)
+    return page(views, "instruction_id", query.limit, query.cursor)
 
 
 def _accounts(state: UserState, query: GetAccounts | GetAccount | GetBalances) -> Struct:
     if isinstance(query, GetAccounts):
         newest = [views_accounts.account(one) for one in reversed(state.accounts.values())]
-        return _page(newest, "account_id", query.limit, query.cursor)
+        return page(newest, "account_id", query.limit, query.cursor)
     one = accounts.find(state.accounts, query.account_id)
     if isinstance(query, GetAccount):
         return views_accounts.account(one)
-    return _page(views_accounts.balances(one), "balance_id", query.limit, query.cursor)
-
-
-def _page(items: list[Any], id_field: str, limit: int, cursor: str | None) -> Page:
-    if cursor is not None:
-        ids = [getattr(item, id_field) for item in items]
-        if cursor not in ids:
-            raise invalid("cursor", f"{cursor!r} is not a cursor of this list; begin without one")
-        items = items[ids.index(cursor) + 1 :]
-    shown = items[:limit]
-    return Page(shown, getattr(shown[-1], id_field) if len(items) > limit else None)
+    return page(views_accounts.balances(one), "balance_id", query.limit, query.cursor)
 
 
 def _newest(state: UserState) -> list[Jar]:
@@ -213,7 +208,7 @@ def _newest(state: UserState) -> list[Jar]:
 
 def _budgets(state: UserState, today: date) -> list[BudgetView]:
     newest = sorted(state.budgets.values(), key=lambda b: b.budget_id, reverse=True)
-    return [views_budgets.budget(one, state.spending, today) for one in newest]
+    return [views_budgets.budget(one, state.spending, state.categories.members(one.category), today) for one in newest]
 
 
 def profile(state: UserState, today: date) -> ProfileView:
@@ -251,7 +246,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
     """Return the overall burn rate, in the period of the monthly overall budget, and that of each budget in its own."""
     monthly = state.budgets.get(key(OVERALL, "monthly"))
     month = periods.budget_period(today, "monthly", monthly.starts_on if monthly else 1)
-    rate = measure(state.spending, OVERALL, month, today)
+    rate = measure(state.spending, None, month, today)
     limit = sum(monthly.terms(month[0])) if monthly else None
     return BurnRates(
         currency=state.profile.currency,
@@ -267,7 +262,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
 
 def _burn_rate(state: UserState, budget: budgets.Budget, today: date) -> BurnRateView:
     start, end = budget.bounds(today)
-    rate = measure(state.spending, budget.category, (start, end), today)
+    rate = measure(state.spending, state.categories.members(budget.category), (start, end), today)
     limit = sum(budget.terms(start))
     return BurnRateView(
         category=budget.category,

@@ -205,7 +205,7 @@ def date_of(state: UserState, original: TransactionView, today: date) -> date:
     is right for every budget, weekly and monthly. A purchase dated into tomorrow is not given back before.
     """
     day = original.local_date
-    periods = [budget.bounds(today) for budget in spent.budgets_of(state, original.category)]
+    periods = [budget.bounds(today) for budget in spent.budgets_of(state, original.category, day)]
     periods.append(budget_period(today, "monthly", 1))
     return day if all(start <= day < end for start, end in periods) else max(day, today)
 

@@ -12,6 +12,8 @@ from engine.periods import month_index
 DAYS_KEPT = 70
 MONTHS_KEPT = 13
 OVERALL = "overall"
+Slugs = frozenset[str] | None
+"""Which categories are meant; None is all of them."""
 
 
 class Spending(Struct):
@@ -43,20 +45,24 @@ class Spending(Struct):
         if not sums:
             del self.held[ordinal]
 
-    def provisional(self, start: date, end: date, category: str) -> int:
+    def provisional(self, start: date, end: date, slugs: Slugs) -> int:
         """Return how much of what `between` counts is provisional."""
         first, last = start.toordinal(), end.toordinal()
-        return sum(_of(sums, category) for day, sums in self.held.items() if first <= day < last)
+        return sum(_of(sums, slugs) for day, sums in self.held.items() if first <= day < last)
 
-    def between(self, start: date, end: date, category: str) -> int:
-        """Return what was spent from `start` up to, not including, `end`; `overall` sums every category."""
+    def between(self, start: date, end: date, slugs: Slugs) -> int:
+        """Return what was spent from `start` up to, not including, `end`."""
         first, last = start.toordinal(), end.toordinal()
-        return sum(_of(sums, category) for day, sums in self.days.items() if first <= day < last)
+        return sum(_of(sums, slugs) for day, sums in self.days.items() if first <= day < last)
 
-    def daily(self, category: str, last: date, count: int) -> list[int]:
+    def daily(self, slugs: Slugs, last: date, count: int) -> list[int]:
         """Return the sums of `count` days that end with `last`, oldest first."""
         end = last.toordinal()
-        return [_of(self.days.get(day, {}), category) for day in range(end - count + 1, end + 1)]
+        return [_of(self.days.get(day, {}), slugs) for day in range(end - count + 1, end + 1)]
+
+    def by_day(self, slugs: Slugs) -> list[tuple[int, int]]:
+        """Return every kept day (ordinal) on which something was spent, with its sum."""
+        return [(day, spent) for day, sums in self.days.items() if (spent := _of(sums, slugs))]
 
     def first_day(self) -> int | None:
         """Return the ordinal of the oldest kept day, None when nothing was spent."""
@@ -80,5 +86,7 @@ def _add(sums: dict[str, int], category: str, amount: int) -> None:
         sums.pop(category, None)
 
 
-def _of(sums: dict[str, int], category: str) -> int:
-    return sum(sums.values()) if category == OVERALL else sums.get(category, 0)
+def _of(sums: dict[str, int], slugs: Slugs) -> int:
+    if slugs is None:
+        return sum(sums.values())
+    return sum(amount for slug, amount in sums.items() if slug in slugs)

@@ -6,6 +6,7 @@ from engine.accounts import Account
 from engine.alerts import AlertBook
 from engine.allocation import Allocation
 from engine.budgets import Budget
+from engine.categories import Categories
 from engine.challenge_book import ChallengeBook
 from engine.group_book import GroupBook
 from engine.jars import Jar
@@ -31,6 +32,7 @@ class UserState(Struct, kw_only=True):
     jar_order: list[str] = field(default_factory=list)
     default_jar_id: str = ""
     budgets: dict[str, Budget] = field(default_factory=dict)
+    categories: Categories = field(default_factory=Categories)
     spending: Spending = field(default_factory=Spending)
     saved_today: SavedToday = field(default_factory=SavedToday)
     streaks: dict[str, Streak] = field(default_factory=dict)

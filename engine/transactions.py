@@ -273,13 +273,7 @@ def _moved(was: TransactionView, category: str) -> list[Posting]:
 
 
 def _moved_alerts(state: UserState, event: TransactionEdited, today: date) -> list[Draft]:
-    after: list[budgets.Standing] = []
-    for budget in state.budgets.values():
-        if budget.category == event.category:
-            start, end = budget.bounds(event.local_date)
-            given_back = sum(part.amount for part in event.refunds if start <= part.local_date < end)
-            after += budgets.standings([budget], event.local_date, event.amount - given_back)
-    return budget_alerts.of_spend(state, after, today)
+    return budget_alerts.of_spend(state, spent.entered(state, event), today)
 
 
 def edited_view(was: TransactionView, event: TransactionEdited) -> TransactionView:

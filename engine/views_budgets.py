@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from engine.budgets import EXCEEDED, THRESHOLDS_PERCENT, Budget, passed, percent
 from engine.burn_rate import Projection, measure, safe_per_day
-from engine.spending import Spending
+from engine.spending import Slugs, Spending
 
 
 class ThresholdView(Struct, frozen=True):
@@ -41,13 +41,13 @@ class BudgetView(Struct, frozen=True, kw_only=True):
     rollover: str = "none"
 
 
-def budget(one: Budget, spending: Spending, today: date) -> BudgetView:
-    """Return a budget for the period that holds `today`."""
+def budget(one: Budget, spending: Spending, slugs: Slugs, today: date) -> BudgetView:
+    """Return a budget of these categories for the period that holds `today`."""
     start, end = one.bounds(today)
     spent = one.spent_in(start)
     base, carried = one.terms(start)
     limit = base + carried
-    rate = measure(spending, one.category, (start, end), today)
+    rate = measure(spending, slugs, (start, end), today)
     reached = passed(spent, limit)
     return BudgetView(
         budget_id=one.budget_id,
@@ -60,7 +60,7 @@ def budget(one: Budget, spending: Spending, today: date) -> BudgetView:
         period_start=start,
         period_end=end,
         spent=spent,
-        provisional=spending.provisional(start, end, one.category),
+        provisional=spending.provisional(start, end, slugs),
         percent=percent(spent, limit),
         left=limit - spent,
         safe_per_day=safe_per_day(limit - spent, rate.days_left),

@@ -22,6 +22,7 @@ from engine.commands.autopay import (
     SetMandate,
 )
 from engine.commands.budgets import DeleteBudget, SetBudget
+from engine.commands.categories import CategoryChanges, CreateCategory, EditCategory
 from engine.commands.challenges import Confirm
 from engine.commands.groups import GroupsCommand
 from engine.commands.jars import (
@@ -98,6 +99,8 @@ Command = (
     | UnlockJar
     | SetBudget
     | DeleteBudget
+    | CreateCategory
+    | EditCategory
     | Confirm
     | RaiseCaps
     | CreateAccount
@@ -132,9 +135,11 @@ __all__ = [
     "Balance",
     "BudgetPeriod",
     "CancelUnlock",
+    "CategoryChanges",
     "Command",
     "Confirm",
     "CreateAccount",
+    "CreateCategory",
     "CreateJar",
     "Currency",
     "DeleteBudget",
@@ -142,6 +147,7 @@ __all__ = [
     "DepositToJar",
     "Direction",
     "EditAccount",
+    "EditCategory",
     "EditJar",
     "EditTransaction",
     "EndLock",

@@ -5,6 +5,7 @@ from engine.decisions import (
     accounts,
     autopay,
     budgets,
+    categories,
     challenges,
     groups,
     jars,
@@ -25,5 +26,6 @@ DECIDE: dict[type, Decide] = {
     **accounts.DECIDE,
     **settlement.DECIDE,
     **autopay.DECIDE,
+    **categories.DECIDE,
 }
 DECIDE[Confirm] = challenges.confirming(DECIDE)

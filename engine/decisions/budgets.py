@@ -11,9 +11,11 @@ from engine.views import Shown
 
 def _set_budget(state: UserState, command: SetBudget, _: Facts, context: Context) -> Decision:
     today = today_of(state, context)
-    event = budgets.set_limit(state.budgets, state.spending, command, context, today)
+    state.categories.check_open("category", command.category)
+    slugs = state.categories.members(command.category)
+    event = budgets.set_limit(state.budgets, state.spending, slugs, command, context, today)
     name = budgets.key(event.category, event.period)
-    return shown(state, [event], lambda after: views_budgets.budget(after.budgets[name], after.spending, today))
+    return shown(state, [event], lambda after: views_budgets.budget(after.budgets[name], after.spending, slugs, today))
 
 
 def _delete_budget(state: UserState, command: DeleteBudget, _: Facts, context: Context) -> Decision:

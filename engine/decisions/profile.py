@@ -53,7 +53,9 @@ def _changes(state: UserState, command: UpdateProfile, context: Context) -> Deci
                 starts_on=existing.starts_on if existing else None,
                 rollover=existing.rollover if existing else "none",
             )
-            events.append(budgets.set_limit(state.budgets, state.spending, limit, context, today_of(state, context)))
+            events.append(
+                budgets.set_limit(state.budgets, state.spending, None, limit, context, today_of(state, context))
+            )
         elif existing is not None:
             events += budgets.delete(state.budgets, DeleteBudget(category=OVERALL, period="monthly"), context)
     return shown(state, events, lambda after: queries.profile(after, today_of(after, context)))

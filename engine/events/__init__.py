@@ -14,6 +14,7 @@ from engine.events.autopay import (
     MandateSet,
 )
 from engine.events.budgets import BudgetDeleted, BudgetSet
+from engine.events.categories import CategoryCreated, CategoryEdited
 from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
 from engine.events.groups import GroupsEvent
 from engine.events.jars import (
@@ -63,6 +64,8 @@ Event = (
     | JarUnlockStarted
     | BudgetSet
     | BudgetDeleted
+    | CategoryCreated
+    | CategoryEdited
     | AlertRaised
     | TimerSet
     | TimerCancelled
@@ -95,6 +98,8 @@ __all__ = [
     "AllocationSet",
     "BudgetDeleted",
     "BudgetSet",
+    "CategoryCreated",
+    "CategoryEdited",
     "ChallengeIssued",
     "ChallengeSpent",
     "ChallengeTried",

@@ -9,7 +9,7 @@ _MILESTONES = frozenset({"milestone", "jar_target_reached"})
 
 
 def _budget_set(state: UserState, event: BudgetSet) -> None:
-    budgets.was_set(state.budgets, state.spending, state.alerts, event)
+    budgets.was_set(state.budgets, state.spending, state.categories.members(event.category), state.alerts, event)
 
 
 def _budget_deleted(state: UserState, event: BudgetDeleted) -> None:

@@ -19,7 +19,9 @@ ZONES = ["Asia/Kolkata", "America/New_York", "Pacific/Kiritimati", "Mars/Base"]
 WORDS: dict[str, list[Any]] = {
     "currency": CURRENCIES,
     "time_zone": ZONES,
-    "category": ["food", "food", "travel", "overall"],
+    "category": ["food", "food", "travel", "overall", "chai", "leisure"],
+    "parent": ["food", "chai", "nowhere"],
+    "slug": ["chai", "tapri", "food"],
     "source": ["upi", "upi", "bank"],
     "origin": ["user", "user", "service:bank"],
     "code": ["100001", "100002", "100003", "999999"],
@@ -151,7 +153,7 @@ class Anything:
             known = [f"E{random.randint(1, 40)}"]
         likely = random.choice(known) if known and random.random() < 0.95 else ""
         text = "".join(random.choice("abcdefg") for _ in range(random.randint(1, min(length_max, 8))))
-        for candidate in (likely or text, text, text[:4], text[:1], "1234", "123456", "12"):
+        for candidate in (likely or text, text, text[:4], text[:1], "1234", "123456", "12", "en"):
             if pattern is None or re.search(pattern, candidate):
                 return candidate
         raise TypeError(f"{name} must match {pattern}: put some into WORDS of `tests/machines/anything.py`")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
-from engine import activity, spent
+from engine import activity, spent, taxonomy
 from engine import commands as c
 from engine.behaviour import Context, Facts, Refused
 from engine.events import AlertRaised, JarDeleted, TransactionRecorded, TransactionRefunded
@@ -20,7 +20,7 @@ from tests.support.outside import Told
 from tests.support.person import BEHAVIOUR, Person, replayed
 
 START = datetime(2026, 10, 20, 6, tzinfo=UTC)
-CATEGORIES = st.sampled_from(["food", "travel", "fees", "overall"])
+CATEGORIES = st.sampled_from(["food", "travel", "fees", "overall", "chai"])
 KINDS = st.sampled_from(["purchase", "purchase", "purchase", "p2p", "cash", "fee", "income", "transfer", "refund"])
 AMOUNTS = st.one_of(st.integers(1, 30_000), st.sampled_from([1000, 20_000, c.AMOUNT_MAX]))
 ZONES = st.sampled_from(["Asia/Kolkata", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Mars/Base"])
@@ -93,7 +93,7 @@ class UserMachine(RuleBasedStateMachine):
         """A refund counts in the period of its purchase while that runs, else in the current one; it re-arms once."""
         today = self.person.state.profile.today(self.at)
         bought = self.person.transactions[event.original_id].local_date
-        for budget in spent.budgets_of(self.person.state, event.category):
+        for budget in spent.budgets_of(self.person.state, event.category, event.local_date):
             running, of_purchase = budget.bounds(today), budget.bounds(bought)
             expected = of_purchase if running == of_purchase or bought > today else running
             assert not event.counts_as_spend or budget.bounds(event.local_date) == expected
@@ -241,6 +241,14 @@ class UserMachine(RuleBasedStateMachine):
         command = c.SetBudget(category=category, limit=limit, period=period, starts_on=starts_on, rollover=rollover)
         self.do(command)
 
+    @rule(category=st.sampled_from(["food_and_drink", "leisure"]), limit=st.sampled_from([5_000, 100_000]))
+    def set_budget_of_a_group(self, category: str, limit: int) -> None:
+        self.do(c.SetBudget(category=category, limit=limit))
+
+    @rule(slug=st.sampled_from(["chai", "tapri"]), parent=st.sampled_from([None, "food", "chai", "leisure", "nowhere"]))
+    def create_category(self, slug: str, parent: str | None) -> None:
+        self.do(c.CreateCategory(name="Chai", slug=slug, parent=parent))
+
     @rule(category=st.sampled_from(["food", "travel"]))
     def delete_budget(self, category: str) -> None:
         self.do(c.DeleteBudget(category=category))
@@ -283,13 +291,25 @@ class UserMachine(RuleBasedStateMachine):
         today = state.profile.today(self.at)
         for budget in state.budgets.values():
             start, end = budget.bounds(today)
-            assert budget.spent_in(start) == self.book.spent(start, end, budget.category)
-            assert state.spending.between(start, end, budget.category) == budget.spent_in(start)
+            assert budget.spent_in(start) == self._spent_on(budget.category, start, end)
+            assert state.spending.between(start, end, state.categories.members(budget.category)) == budget.spent_in(
+                start
+            )
+
+    def _spent_on(self, category: str, start: date, end: date) -> int:
+        """A budget counts its category and everything below it, each once."""
+        own = self.person.state.categories.own
+        parents = {slug: one.parent for slug, one in taxonomy.CATEGORIES.items()}
+        parents |= {slug: one.parent for slug, one in own.items()}
+        below = {category}
+        for _ in range(4):
+            below |= {slug for slug, parent in parents.items() if parent in below}
+        return sum(self.book.spent(start, end, slug) for slug in below)
 
     @invariant()
     def expenses_are_what_was_spent_and_not_given_back(self) -> None:
         state = self.person.state
-        for category in ("food", "travel", "fees", "cash", "uncategorised"):
+        for category in ("food", "travel", "fees", "cash", "uncategorised", "chai"):
             booked = state.ledger.balance(f"expense:{category}", state.profile.currency)
             assert booked == self.book.spent(date.min, date.max, category)
 
