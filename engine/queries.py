@@ -33,6 +33,7 @@ from engine.views import (
     BurnRates,
     BurnRateView,
     Overview,
+    Page,
     ProfileView,
     RoundingView,
     StreaksView,
