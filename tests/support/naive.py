@@ -9,6 +9,7 @@ from math import floor
 from engine.commands import Plan
 from engine.events import (
     Event,
+    InstructionIssued,
     JarDeleted,
     JarDeposited,
     ProfileUpdated,
@@ -44,7 +45,7 @@ class Book:
     savings: list[Saving] = field(default_factory=list)
     keeps: bool = False
     jars_gone: bool = False
-    """A jar was deleted: what a refund should take back may be in another's hands."""
+    """A jar was deleted, or swept: what a refund should take back may be in other hands."""
 
     def note(self, event: Event) -> None:
         """Write down an event."""
@@ -58,7 +59,7 @@ class Book:
                 self.savings.append((event.local_date, event.amount))
             case TransactionRefunded():
                 self._refunded(event)
-            case JarDeleted():
+            case JarDeleted() | InstructionIssued():
                 self.jars_gone = True
             case ProfileUpdated():
                 self.keeps = event.refund_policy == "keep"
