@@ -12,7 +12,7 @@ from msgspec import DecodeError, msgpack
 from actors import codec
 from actors.committer import Committer
 from actors.entity import Activation, Lifecycle
-from actors.journal import KnownCommand, Reading
+from actors.journal import DueTimer, KnownCommand, Reading
 from actors.kinds import Kinds, UnknownKind
 from actors.messages import Envelope, Meta, Outcome, Problem
 from actors.residents import Residents
@@ -53,13 +53,16 @@ class Decider:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         snapshot_every: int,
+        leapt: Callable[[], bool],
     ) -> None:
+        """`leapt`: whether the clock was ever put forward, so that timers see the time they were due at."""
         self._kinds = kinds
         self._residents = residents
         self._committer = committer
         self._now = now
         self._new_id = new_id
         self._snapshot_every = snapshot_every
+        self._leapt = leapt
         self._encode_meta: Callable[[Meta], bytes] = msgpack.Encoder().encode
         self._defaults: Callable[[Any, bytes], Any] = lru_cache(maxsize=64)(_decode)
         self.applied_at = now()
@@ -133,9 +136,11 @@ class Decider:
             self._turn(activation, opening, OPENING_ID, digest, envelope.meta, _NO_FACTS)
         activation.opened = True
 
-    def _time(self, activation: Activation) -> datetime:
+    def _time(self, activation: Activation, fires: DueTimer | None = None) -> datetime:
         """Return the time as an entity sees it: never before its last turn."""
         now = self._now()
+        if fires is not None and fires.due < now and self._leapt():
+            now = fires.due
         return now if now > activation.at else activation.at
 
     def _query(self, item: Item, activation: Activation) -> Outcome:
@@ -202,10 +207,10 @@ class Decider:
         item: Item | None = None,
     ) -> tuple[Turn, bytes]:
         """Decide, apply, and append to the forming batch. Raises `Refused`."""
-        at = self._time(activation)
+        fires = None if item is None else item.fires
+        at = self._time(activation, fires)
         final = item is not None and item.envelope.final
         turn, body = activation.decide(command, facts, at, self._new_id, final=final)
-        fires = None if item is None else item.fires
         decided = activation.prepare(turn, body, command_id, input_hash, self._encode_meta(meta), fires)
         activation.apply(decided)
         batch = self._committer.forming
@@ -216,7 +221,7 @@ class Decider:
             batch.sealed[activation.entity_id, row.transaction_id] = row.sealed
             batch.identified[activation.entity_id, row.origin, row.source, row.external_id] = row.sealed
         activation.pending = batch
-        self.applied_at = at
+        self.applied_at = self._now()
         if activation.seq - activation.snapshot_seq >= self._snapshot_every:
             self._snapshot(activation, batch)
         return turn, decided.answer

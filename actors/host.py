@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from actors.client import Sender
+from actors.clock import InstanceClock
 from actors.ids import Entropy, Uuid7
 from actors.kinds import hosted
 from actors.lane import LaneLimits
@@ -46,9 +47,19 @@ class HostConfig(Struct, frozen=True):
     """Import path of what makes the behaviour's `Outside` from `told`; none when empty."""
     told: bytes = b""
     handlers: str = ""
-    """Import path of what makes the handlers of the outbox by channel, from `told` and a `Sender`; not of letters."""
+    """Import path of what makes the handlers of the outbox by channel, from `Surroundings`; letters need none."""
+    sandbox: bool = False
+    """Whether the instance's clock may be put forward."""
     limits: Limits = field(default_factory=Limits)
     release: str = field(default_factory=lambda: release())
+
+
+class Surroundings(Struct, frozen=True):
+    """What the handlers of a shard's outbox may be made of: commands to any entity go through `sender`."""
+
+    told: bytes
+    sender: Sender
+    now: Callable[[], datetime]
 
 
 def release() -> str:
@@ -63,11 +74,6 @@ def load(path: str) -> Any:
     """Return what `module:attribute` names. Raises `ImportError` or `AttributeError`."""
     module, _, attribute = path.partition(":")
     return getattr(import_module(module), attribute)
-
-
-def utc_now() -> datetime:
-    """Return the time of the host."""
-    return datetime.now(UTC)
 
 
 def make_shard(
@@ -86,17 +92,19 @@ def make_shard(
             behaviour.outside = outside
     own = OwnShard(shard, transport)
     sender = Sender(own, config.shards, LETTER_LANES)
-    handlers = {} if not config.handlers else load(config.handlers)(config.told, sender)
+    clock = InstanceClock()
+    handlers = {} if not config.handlers else load(config.handlers)(Surroundings(config.told, sender, clock))
     made = EntityShard(
         kinds,
         PostgresJournal(config.postgres_url, f"boond-shard-{shard}"),
         shard=shard,
         shards=config.shards,
         owner=f"{config.namespace}/shard-{shard}/{os.getpid()}/{secrets.token_hex(8)}",
-        now=utc_now,
+        now=clock,
         new_id=Uuid7(lambda: time.time_ns() // 1_000_000, Entropy()),
         on_fenced=on_fenced,
         limits=config.limits,
+        clock=clock if config.sandbox else None,
         handlers={LETTERS: Letters(sender), **handlers},
     )
     own.submits_to(made)

@@ -8,7 +8,7 @@ JournalError
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from msgspec import Struct, field
@@ -178,6 +178,9 @@ class Journal(Protocol):
 
     async def park_message(self, shard: int, term: int, message: OutboxMessage, until: datetime) -> None:
         """Let a message, and with it the later ones of its entity and channel, wait until then; count a try."""
+
+    async def clock_ahead(self) -> timedelta:
+        """Return how far the instance's clock was put ahead of the real time; zero where nobody may."""
 
     async def close(self) -> None:
         """Let go of the connections."""

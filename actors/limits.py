@@ -33,6 +33,8 @@ class Limits(Struct, frozen=True):
     """Turns a user that the feed back-fills; a client further behind reads history."""
     back_fill_users_max: int = 500
     gateway_forgotten_s: float = 60.0
+    clock_poll_s: float = 0.5
+    """How often a shard of a sandbox looks whether its clock was put forward."""
     timers_at_once_max: int = 200
     """Due timers carried out together; the next are read when all of them are answered."""
     timers_poll_s: float = 5.0

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -260,6 +260,11 @@ class PostgresJournal:
         }
         async with self._background.statement() as connection:
             await connection.execute(sql.PARK_MESSAGE, {"shard": shard, "term": term, "wakes": until, **named})
+
+    async def clock_ahead(self) -> timedelta:
+        """See `Journal.clock_ahead`."""
+        [(microseconds,)] = await self._background.rows(sql.CLOCK, {})
+        return timedelta(microseconds=microseconds)
 
     async def close(self) -> None:
         """See `Journal.close`."""

@@ -70,6 +70,7 @@ instance = sa.Table(
     sa.Column("stream_id", sa.Text, nullable=False),
     sa.Column("shards", sa.Integer),
     sa.Column("created_at", _TIME, nullable=False),
+    sa.Column("clock_ahead_us", sa.BigInteger, nullable=False, server_default="0"),
     sa.CheckConstraint("singleton", name="instance_singleton"),
 )
 

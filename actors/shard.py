@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from actors.activator import Activator
+from actors.clock import InstanceClock
 from actors.committer import Committer
 from actors.decider import Decider, StaleMemory
 from actors.entity import Activation
@@ -70,8 +71,9 @@ class EntityShard:
         on_fenced: Callable[[], None],
         limits: Limits | None = None,
         handlers: Mapping[str, Handler] | None = None,
+        clock: InstanceClock | None = None,
     ) -> None:
-        """`handlers` deliver what turns send, by channel.
+        """`handlers` deliver what turns send, by channel; `clock`, of a sandbox, is what `now` tells.
 
         `owner` names this incarnation, unlike any other; `on_fenced` is called once, when it must end."""
         kinds = hosted(behaviours)
@@ -82,6 +84,7 @@ class EntityShard:
         self._now = now
         self._on_fenced = on_fenced
         self._limits = limits or Limits()
+        self._clock = clock
         self._term = 0
         self._confirmed_at = -math.inf
         self._state = "starting"
@@ -96,8 +99,10 @@ class EntityShard:
         self._residents = Residents(self._on_leave)
         self._committer = Committer(journal, self._on_settled, self._on_failed)
         self._activator = Activator(kinds, journal, self._residents, self._committer, now, self._limits.recoveries_max)
-        self._decider = Decider(kinds, self._residents, self._committer, now, new_id, self._limits.snapshot_every)
-        self.timers = Timers(journal, self._fire, now, shard, shards, self._limits)
+        self._decider = Decider(
+            kinds, self._residents, self._committer, now, new_id, self._limits.snapshot_every, self._leapt
+        )
+        self.timers = Timers(journal, self._fire, now, shard, shards, self._limits, self._leapt)
         self.outbox = Outbox(journal, handlers or {}, now, shard, shards, self._limits)
         self._feed = Feed(owner, journal, self._committed_head, kinds, now, self._limits)
 
@@ -107,6 +112,8 @@ class EntityShard:
         if self._term > 1 or self._shards > 1:
             # Of a new number too: its slots may have been another shard's in the last layout.
             await sleep(self._limits.lease_s)
+        if self._clock is not None:
+            self._clock.put_ahead(await self._journal.clock_ahead())
         self._state = "working"
         work: list[Coroutine[Any, Any, None]] = [
             self._work(),
@@ -116,6 +123,8 @@ class EntityShard:
             self.outbox.run(self._term),
             self._sweep_forever(),
         ]
+        if self._clock is not None:
+            work.append(self._follow_clock(self._clock))
         self._tasks = [create_task(part) for part in work]
 
     async def stop(self) -> None:
@@ -205,6 +214,19 @@ class EntityShard:
         while True:
             await sleep(self._limits.sweep_every_s)
             self.sweep()
+
+    def _leapt(self) -> bool:
+        return self._clock is not None and self._clock.moved
+
+    async def _follow_clock(self, clock: InstanceClock) -> None:
+        while True:
+            await sleep(self._limits.clock_poll_s)
+            try:
+                if clock.put_ahead(await self._journal.clock_ahead()):
+                    self.timers.nudge()
+                    self.outbox.nudge()
+            except JournalError as error:
+                _log.warning("shard %d cannot read the instance's clock: %s", self._shard, error)
 
     def _committed_head(self, entity_id: str) -> int | None:
         activation = self._residents.peek(entity_id)

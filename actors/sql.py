@@ -258,6 +258,10 @@ RETURNING 1"""
 
 CONFIRM = "SELECT 1 FROM shards WHERE shard = %(shard)b AND term = %(term)b"
 
+CLOCK = "SELECT clock_ahead_us FROM instance"
+ADVANCE_CLOCK = "UPDATE instance SET clock_ahead_us = %(ahead)s WHERE clock_ahead_us < %(ahead)s RETURNING 1"
+TIMERS_DUE = "SELECT count(*) FROM timers WHERE wakes <= %(now)s"
+
 STREAM_ID = "SELECT stream_id FROM instance"
 
 TRANSACTIONS_PAGE = """

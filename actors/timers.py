@@ -38,14 +38,19 @@ class Timers:
         shard: int,
         shards: int,
         limits: Limits,
+        leapt: Callable[[], bool],
     ) -> None:
-        """`fire` carries out commands of timers as turns that delete them; outcomes in order."""
+        """`fire` carries out commands of timers as turns that delete them; outcomes in order.
+
+        While the clock has `leapt`, an entity's next timer is read anew after each: what one sets may be due before.
+        """
         self._journal = journal
         self._fire = fire
         self._now = now
         self._shard = shard
         self._shards = shards
         self._limits = limits
+        self._leapt = leapt
         self._wake = Event()
         self._next: datetime | None = None
         self.fired = 0
@@ -108,6 +113,8 @@ class Timers:
         self._wake_at(following)
         if not due:
             return False
+        if self._leapt():
+            due = list({timer.entity_id: timer for timer in reversed(due)}.values())[::-1]
         outcomes = await self._fire(due)
         spent = []
         unavailable = False

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from actors import connections, placement, ray_host
 from actors.client import Client, Sender
-from actors.host import HostConfig
+from actors.clock import ClockTable, utc_now
+from actors.host import HostConfig, Surroundings
 from actors.host_statements import HostStatements
 from actors.kinds import GROUP, USER, Kinds
 from actors.limits import Limits as ShardLimits
@@ -77,11 +77,6 @@ KINDS = Kinds({USER: BEHAVIOUR, GROUP: GROUP_BEHAVIOUR})
 """What a shard hosts; named by import path in `HostConfig`, so that nothing is pickled by value."""
 
 
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
-
-
 def reporting(sender: Sender) -> Submit:
     """Return how the sandbox host reports: as a command of the user, through the shards."""
 
@@ -97,15 +92,12 @@ def reporting(sender: Sender) -> Submit:
     return submit
 
 
-def outbox_handlers(told: bytes, sender: Sender) -> dict[str, Handler]:
-    """Return who delivers what turns send, by channel, from the instance's `RuntimeConfig` as JSON.
-
-    Called where the loop of the shard runs.
-    """
-    config = msgspec.json.decode(told, type=RuntimeConfig)
-    notifications = OutboxFile(Path(config.data) / "outbox", utc_now)
+def outbox_handlers(around: Surroundings) -> dict[str, Handler]:
+    """Return who delivers what turns send, by channel. Called where the loop of the shard runs."""
+    config = msgspec.json.decode(around.told, type=RuntimeConfig)
+    notifications = OutboxFile(Path(config.data) / "outbox", around.now)
     notifications.begin()
-    sandbox = SandboxHost(reporting(sender), {TENANT})
+    sandbox = SandboxHost(reporting(around.sender), {TENANT})
     host = sandbox.deliver if config.money_host == "sandbox" else left_alone
     return {"notify": notifications.deliver, rows_settlement.CHANNEL: host}
 
@@ -122,6 +114,7 @@ def host_config(config: RuntimeConfig) -> HostConfig:
         behaviour="serve.composition:KINDS",
         outside="serve.outside:of_instance",
         handlers="serve.composition:outbox_handlers",
+        sandbox=config.sandbox,
         told=msgspec.json.encode(config),
         limits=limits,
     )
@@ -145,6 +138,7 @@ async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]
                 keys=keys,
                 epoch=await placement.stream_id(config.postgres_url),
                 now=utc_now,
+                clock=ClockTable(pool) if config.sandbox else None,
                 readiness=lambda: _readiness(pool, transport),
             )
         finally:

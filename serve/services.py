@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from actors.clock import ClockTable
 from actors.host_statements import HostStatements
 from actors.read_model import ReadModel
 from actors.runtime import Runtime
@@ -25,3 +26,5 @@ class Services:
     epoch: str
     now: Callable[[], datetime]
     readiness: Callable[[], Awaitable[dict[str, str]]]
+    clock: ClockTable | None = None
+    """The instance's clock where it may be put forward. `now` is the real time."""

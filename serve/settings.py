@@ -67,6 +67,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "`synchronous_commit` are then yours to keep on.",
         ),
     ] = ""
+    sandbox: Annotated[
+        bool,
+        Meta(
+            description="Let services and admins put the clock of an instance on your Postgres forward (`POST "
+            "/api/v1/sandbox/clock`), for tests. It never goes back. An embedded Postgres may always.",
+        ),
+    ] = False
     ray_address: Annotated[
         str,
         Meta(
@@ -178,6 +185,7 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     postgres_url: str
     namespace: str
     instance_id: str
+    sandbox: bool = False
     shards: int
     data: str
     version: str
@@ -204,6 +212,7 @@ def runtime_config(settings: Settings, *, postgres_url: str, instance_id: str) -
     """Return what travels of the settings, once it is known where Postgres listens."""
     shared = {f: getattr(settings, f) for f in RuntimeConfig.__struct_fields__ if f in Settings.__struct_fields__}
     shared |= {"data": str(settings.data_folder), "postgres_url": postgres_url}
+    shared["sandbox"] = settings.sandbox or not settings.postgres_url
     return RuntimeConfig(**shared, namespace=f"boond-{instance_id}", instance_id=instance_id, version=boond_version())
 
 
@@ -216,7 +225,7 @@ def _expected(hint: Any) -> str:
     kind, *metas = get_args(hint) or (hint,)
     limits = [f"{sign} {m}" for meta in metas for sign, m in ((">=", meta.ge), ("<=", meta.le)) if m is not None]
     limits += [f"like {meta.pattern}" for meta in metas if meta.pattern]
-    names = {int: "a whole number", float: "a number", str: "a text"}
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "1 or 0"}
     return f"expected {names.get(kind, 'a comma separated list')} {' and '.join(limits)}".rstrip()
 
 

@@ -22,6 +22,7 @@ from serve.api import (
     mandates,
     openapi,
     reconciliations,
+    sandbox,
     settlement,
     transactions,
 )
@@ -42,6 +43,7 @@ ROUTES: list[Route] = [
     *settlement.ROUTES,
     *mandates.ROUTES,
     *reconciliations.ROUTES,
+    *sandbox.ROUTES,
     *health.ROUTES,
 ]
 

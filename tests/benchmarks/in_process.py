@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import uvloop
 from msgspec import Struct, msgpack
 
+from actors.clock import utc_now
 from actors.collector import calm
-from actors.host import utc_now
 from actors.ids import Entropy, Uuid7
 from actors.journal import Journal
 from actors.messages import Envelope

@@ -9,7 +9,8 @@ import psycopg
 from msgspec import json, structs
 from typing_extensions import override
 
-from actors.host import HostConfig, make_shard, utc_now
+from actors.clock import utc_now
+from actors.host import HostConfig, make_shard
 from actors.ids import Uuid7
 from actors.journal import JournalDown, TurnWrite
 from actors.messages import Envelope, Outcome

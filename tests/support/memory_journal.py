@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import structs
 
@@ -37,6 +37,7 @@ class MemoryStore:
         self.transactions: dict[tuple[str, str], bytes] = {}
         self.identities: dict[tuple[str, str, str, str], bytes] = {}
         self.snapshots: dict[str, Snapshot] = {}
+        self.clock_ahead = timedelta(0)
         self.outbox: list[OutboxRow] = []
         """All that was ever sent."""
         self.waiting: list[tuple[datetime, OutboxMessage]] = []
@@ -139,6 +140,10 @@ class MemoryJournal:
         kept = self.store.timers.get((timer.entity_id, timer.timer_id))
         if kept is not None and kept[1].due == timer.due:
             del self.store.timers[timer.entity_id, timer.timer_id]
+
+    async def clock_ahead(self) -> timedelta:
+        """See `Journal.clock_ahead`."""
+        return self.store.clock_ahead
 
     async def waiting_messages(
         self, shard: int, shards: int, channel: str, until: datetime, entities: int, each: int

@@ -84,7 +84,10 @@ class Rest:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, read_model: ReadModel | None = None, statements: HostStatements | None = None
+    folder: Path,
+    read_model: ReadModel | None = None,
+    statements: HostStatements | None = None,
+    clock_table: Any = None,
 ) -> AsyncIterator[Rest]:
     """Serve the routes on an empty journal. Lists and accounts, which are SQL, are not there unless they are given."""
     keys = load_or_create(folder / "keys")
@@ -103,6 +106,7 @@ async def serving(
             keys=keys,
             epoch="epoch",
             now=clock,
+            clock=clock_table,
             readiness=_ready,
         )
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from actors.clock import InstanceClock
 from actors.journal import Journal
 from actors.kinds import Kinds
 from actors.limits import Limits
@@ -36,7 +37,7 @@ async def running_shard(
     journal: Journal,
     *,
     behaviour: Kinds | Behaviour | None = None,
-    clock: FakeClock | None = None,
+    clock: FakeClock | InstanceClock | None = None,
     limits: Limits | None = None,
     fenced: list[str] | None = None,
     handlers: Mapping[str, Handler] | None = None,
@@ -56,6 +57,7 @@ async def running_shard(
         on_fenced=lambda: log.append("fenced"),
         limits=limits,
         handlers=handlers,
+        clock=clock if isinstance(clock, InstanceClock) else None,
     )
     await shard.start()
     try:

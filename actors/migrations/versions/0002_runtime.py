@@ -1,4 +1,4 @@
-"""Timers that wake, an outbox that is delivered in order, and lists over all users of a tenant.
+"""Timers that wake, an outbox that is delivered in order, lists over all users of a tenant, a clock that moves.
 
 A timer wakes later than it is due once its command has broken its turn; so does a message that was not delivered.
 """
@@ -37,6 +37,8 @@ CREATE INDEX outbox_waiting ON outbox (channel, wakes, created_at);
 """
 """Nothing was ever sent before this release: the table is made anew."""
 
+_CLOCK = "ALTER TABLE instance ADD COLUMN clock_ahead_us bigint NOT NULL DEFAULT 0"
+
 _RECORDS = """
 CREATE TABLE records (
     slot integer NOT NULL,
@@ -59,5 +61,5 @@ CREATE INDEX records_named ON records (tenant, kind, record_id);
 
 def upgrade() -> None:
     """Add what this release needs."""
-    for part in (_TIMERS, _OUTBOX, _RECORDS):
+    for part in (_TIMERS, _OUTBOX, _CLOCK, _RECORDS):
         op.execute(part)
