@@ -3,7 +3,7 @@
 `before` is the key of the last row of the page before: keyset paging, so a page costs the same wherever it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,8 +60,12 @@ class ReadModel:
         to: datetime | None = None,
         category: str | None = None,
         status: str | None = None,
+        hidden: Collection[str] = (),
     ) -> list[SealedRow]:
-        """Return transactions by when they occurred, newest first; `from_` is inclusive, `to` exclusive."""
+        """Return transactions by when they occurred, newest first; `from_` is inclusive, `to` exclusive.
+
+        Those of a status in `hidden` are left out.
+        """
         return await self._rows(
             sql.TRANSACTIONS_PAGE,
             slot=slot_of(entity_id),
@@ -72,6 +76,7 @@ class ReadModel:
             to=to,
             category=category,
             status=status,
+            hidden=list(hidden),
             limit=limit,
         )
 

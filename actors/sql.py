@@ -273,6 +273,7 @@ WHERE slot = %(slot)s AND entity_id = %(entity_id)s
     AND (%(to)s::timestamptz IS NULL OR occurred_at < %(to)s::timestamptz)
     AND (%(category)s::text IS NULL OR category = %(category)s::text)
     AND (%(status)s::text IS NULL OR status = %(status)s::text)
+    AND status <> ALL(%(hidden)s::text[])
 ORDER BY occurred_at DESC, transaction_id DESC LIMIT %(limit)s"""
 
 TRANSACTION = """

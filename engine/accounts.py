@@ -17,6 +17,7 @@ from engine.events import (
     AccountEdited,
     AccountRemoved,
     Statement,
+    TransactionChanged,
     TransactionRecorded,
 )
 from engine.periods import local_date
@@ -272,11 +273,22 @@ def moved(accounts: Accounts, event: TransactionRecorded) -> None:
     if paying is not None:
         if event.balance_after is not None:
             paying.state(Statement(event.occurred_at, event.local_date, event.balance_after))
-        elif (amount := _amount_in(event, paying.currency)) is not None:
+        elif event.status == "settled" and (amount := _amount_in(event, paying.currency)) is not None:
             paying.move(event.occurred_at, amount if event.direction == "credit" else -amount)
     paid = accounts.get(event.to_account_id) if event.to_account_id is not None else None
-    if paid is not None and (amount := _amount_in(event, paid.currency)) is not None:
+    if paid is not None and event.status == "settled" and (amount := _amount_in(event, paid.currency)) is not None:
         paid.move(event.occurred_at, amount)
+
+
+def changed(accounts: Accounts, event: TransactionChanged) -> None:
+    """Take over what a settlement, an amendment or an end of a payment says of the balance of its account."""
+    account = accounts.get(event.account_id) if event.account_id is not None else None
+    if account is None or event.occurred_at is None:
+        return
+    if event.balance_after is not None:
+        account.state(Statement(event.occurred_at, event.local_date, event.balance_after))
+    elif event.currency == account.currency and event.moved:
+        account.move(event.occurred_at, event.moved)
 
 
 def _amount_in(event: TransactionRecorded, currency: str) -> int | None:

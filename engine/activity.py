@@ -17,6 +17,7 @@ from engine.events import (
     JarDeposited,
     JarTransferred,
     Posting,
+    TransactionChanged,
     TransactionEdited,
     TransactionRecorded,
     TransactionRefunded,
@@ -65,6 +66,9 @@ class Reason(Struct, frozen=True):
 REASONS: dict[type, Reason] = {
     TransactionRecorded: Reason(
         "round_up", "round_up", {"transaction_id": "transaction_id", "merchant": "merchant_name"}
+    ),
+    TransactionChanged: Reason(
+        "round_up", "round_up_reversed", {"transaction_id": "transaction_id", "merchant": "merchant"}
     ),
     TransactionRefunded: Reason(
         "round_up",

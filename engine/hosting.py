@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
-from engine import alerts, queries, receipts, rows_settlement, user
+from engine import alerts, looking_back, queries, receipts, rows_settlement, user
 from engine.behaviour import (
     AlertRow,
     Context,
@@ -22,14 +22,14 @@ from engine.behaviour import (
     TransactionRow,
     Turn,
 )
-from engine.commands import Command, EditTransaction, OpenUser, RecordTransaction
+from engine.commands import Command, OpenUser, RecordTransaction
 from engine.events import AlertRaised, Event, TimerCancelled, TimerSet
 from engine.outside import NOTHING, Outside
 from engine.queries import Query
 from engine.state import UserState
-from engine.views import Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
+from engine.views import Changed, Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
-STATE_SCHEMA = "user/12"
+STATE_SCHEMA = "user/13"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -72,15 +72,8 @@ class UserBehaviour:
         return _QUERIES.decode(raw)
 
     def needs(self, command: Command) -> Needs | None:
-        """An edit must see the transaction it edits, a refund its purchase; nothing else looks back."""
-        if type(command) is RecordTransaction:
-            if command.kind != "refund" or command.original_external_id is None:
-                return None
-            return Needs(identities=((command.origin, command.source, command.original_external_id),))
-        if type(command) is not EditTransaction:
-            return None
-        linked = () if command.refund_of is UNSET else (command.refund_of,)
-        return Needs(transaction_ids=(command.transaction_id, *linked))
+        """Return the old transactions a command must see."""
+        return looking_back.needs(command)
 
     def predict(self, command: Command) -> Prediction | None:
         """Ask the models about a transaction that names no category."""
@@ -127,7 +120,7 @@ class UserBehaviour:
             if duplicate:
                 return _JSON.encode(receipts.receipt(turn, duplicate=True))
             return _receipt_json(turn)
-        if type(result) is Refunded and not result.linked:
+        if type(result) is Changed or (type(result) is Refunded and not result.linked):
             return _JSON.encode(receipts.receipt(turn, duplicate=duplicate))
         if type(result) is Declined:
             return b"null"
@@ -154,8 +147,11 @@ class UserBehaviour:
         result = turn.result
         view: TransactionView | None = None
         refunds: Sequence[Refunded] = ()
+        also: Sequence[TransactionView] = ()
         if type(result) is Recorded:
-            view, refunds = _receipt(turn).transaction, result.refunds
+            view, refunds, also = _receipt(turn).transaction, result.refunds, result.also
+        elif type(result) is Changed:
+            view, also = result.transaction, result.also
         elif type(result) is Edited:
             view = result.transaction
         elif type(result) is Refunded:
@@ -171,8 +167,9 @@ class UserBehaviour:
         outbox = [*turn.outbox, *orders] if orders else turn.outbox
         if view is None:
             return Rows(alerts=raised, timers=timers, outbox=outbox, records=records)
-        given_back = [_transaction_row(refund.transaction) for refund in refunds]
-        return Rows((_transaction_row(view), *given_back), raised, timers, outbox, records)
+        others = [_transaction_row(refund.transaction) for refund in refunds]
+        others += [_transaction_row(one) for one in also]
+        return Rows((_transaction_row(view), *others), raised, timers, outbox, records)
 
 
 def _receipt(turn: Turn) -> Receipt:

@@ -1,9 +1,9 @@
 """The double-entry ledger of one user: a balance is never set, only posted to.
 
 Accounts are names: `wallet` (money the person holds elsewhere), `expense:<category>`, `income:<category>`, `own`
-(the person's other accounts), `parked` (refunds whose purchase is not known yet), `promised` (what the wallet owes
-the jars) and `jar:<id>:<stage>`. A positive amount debits the account. Each event's postings sum to zero per currency,
-so all balances together always do.
+(the person's other accounts), `held` (authorised, not moved yet), `parked` (refunds whose purchase is not known yet),
+`promised` (what the wallet owes the jars) and `jar:<id>:<stage>`. A positive amount debits the account. Each event's
+postings sum to zero per currency, so all balances together always do.
 """
 
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ WALLET = "wallet"
 OWN = "own"
 PROMISED = "promised"
 PARKED = "parked"
+HELD = "held"
 VOLUME_MAX = 2**56
 """Most that is ever posted in one currency: its sums, percentages and projections fit the 64 bits of what is stored."""
 ACCOUNTS_MAX = 1_000

@@ -5,10 +5,15 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field, structs
 
 from engine.behaviour import Refused
-from engine.commands import RefundPolicy
+from engine.commands import ExpireRefund, RefundPolicy
+from engine.events import TimerSet
 from engine.views import TransactionView
 
 KEPT = timedelta(days=180)
+_AFTER = timedelta(seconds=1)
+"""The last instant of the wait still counts."""
+IS_PARKED, UNMATCHED = "parked", "unmatched_refund"
+"""Flags: it waits for its purchase; it waited in vain, and is other income."""
 PARKED_MAX = 50
 """Each holds a whole transaction, and a state is encoded whole. One more is refused rather than one forgotten."""
 
@@ -60,3 +65,14 @@ class Parked(Struct):
 
     def _alive(self, at: datetime) -> dict[str, Waiting]:
         return {key: one for key, one in self.waiting.items() if at - one.credit.recorded_at <= KEPT}
+
+
+def timer_id(transaction_id: str) -> str:
+    """Return the id of the timer that ends the wait of a refund."""
+    return f"parked:{transaction_id}"
+
+
+def timer(credit: TransactionView) -> TimerSet:
+    """Return the timer of a refund that begins to wait."""
+    command = ExpireRefund(transaction_id=credit.transaction_id)
+    return TimerSet(timer_id=timer_id(credit.transaction_id), due=credit.recorded_at + KEPT + _AFTER, command=command)

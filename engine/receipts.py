@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine import alerts, challenges, views_settlement
+from engine import alerts, challenges, holds, views_settlement
 from engine.behaviour import Turn
 from engine.events import (
     AlertRaised,
@@ -22,7 +22,7 @@ from engine.events import (
     TransactionRecorded,
     TransactionRefunded,
 )
-from engine.views import MerchantView, OriginalView, Receipt, Recorded, Refunded, RoundUpView, TransactionView
+from engine.views import Changed, MerchantView, OriginalView, Receipt, Recorded, Refunded, RoundUpView, TransactionView
 
 
 def original(event: TransactionRecorded) -> OriginalView:
@@ -59,7 +59,7 @@ def transaction(event: TransactionRecorded) -> TransactionView:
         local_date=event.local_date,
         recorded_at=event.recorded_at,
         refunded_amount=0,
-        round_up=RoundUpView(saved.state, saved.base + saved.boost, saved.base, saved.boost, saved.reason),
+        round_up=RoundUpView(saved.state, saved.base + saved.boost, saved.base, saved.boost, saved.reason, saved.unit),
         note=None,
         metadata=event.metadata,
         flags=event.flags,
@@ -72,6 +72,7 @@ def transaction(event: TransactionRecorded) -> TransactionView:
         balance_after=event.balance_after,
         counts_as_spend=event.counts_as_spend,
         jar_postings=event.shares,
+        life=None if event.status == "settled" and event.settles is None else holds.life_of(event),
     )
 
 
@@ -79,6 +80,8 @@ def receipt(turn: Turn, *, duplicate: bool) -> Receipt:
     """Return the receipt of a turn that recorded a transaction, or refunded one."""
     if type(turn.result) is Refunded:
         return refund(turn, turn.events[0], turn.result, duplicate=duplicate)
+    if type(turn.result) is Changed:
+        return changed(turn, turn.result, duplicate=duplicate)
     event: TransactionRecorded = turn.events[0]
     result: Recorded = turn.result
     saved = event.round_up
@@ -104,6 +107,36 @@ def receipt(turn: Turn, *, duplicate: bool) -> Receipt:
         budgets=result.budgets,
         streak=result.streak,
         transaction=result.refunds[-1].original if result.refunds else transaction(event),
+        duplicate=duplicate,
+    )
+
+
+def changed(turn: Turn, result: Changed, *, duplicate: bool) -> Receipt:
+    """Return the receipt of another report of a known transaction: amounts as they stand, jars as they moved."""
+    view = result.transaction
+    saved = view.round_up
+    return Receipt(
+        transaction_id=view.transaction_id,
+        external_id=view.external_id,
+        user_id=user_id(turn.entity_id),
+        seq=turn.seq,
+        amount=view.amount,
+        currency=view.currency,
+        category=view.category,
+        confidence=view.confidence,
+        rounded_to=view.amount + saved.base,
+        saved_amount=saved.amount,
+        base_saved=saved.base,
+        boost_saved=saved.boost,
+        skipped_reason=saved.reason,
+        jar_postings=_moved(turn),
+        anomaly=None,
+        alerts=[alerts.view(e) for e in turn.events if type(e) is AlertRaised],
+        effect=result.effect,
+        reason=result.reason,
+        budgets=result.budgets,
+        streak=result.streak,
+        transaction=view,
         duplicate=duplicate,
     )
 

@@ -3,30 +3,24 @@
 Rules: docs/domain.md, "Refunds". This file decides; it changes nothing.
 """
 
-from collections.abc import Callable
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
-import msgspec
 from msgspec import UNSET, Struct, structs
 
-from engine import alerts, budget_alerts, budgets, foreign, receipts, spent, transactions
-from engine.alerts import Draft
-from engine.allocation import split
+from engine import budgets, foreign, receipts, spent, standing, taking_back, transactions
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import EditTransaction, RecordTransaction, RefundPolicy
-from engine.events import DatedAmount, JarShare, Posting, TransactionRecorded, TransactionRefunded
+from engine.events import DatedAmount, JarShare, Posting, TimerCancelled, TransactionRecorded, TransactionRefunded
 from engine.kinds import INCOME_KINDS, SPEND_KINDS
-from engine.ledger import PARKED, PROMISED, WALLET, jar_account, transfer
-from engine.parked import Waiting
+from engine.ledger import PARKED, WALLET, transfer
+from engine.life import HIDDEN
+from engine.parked import IS_PARKED, UNMATCHED, Waiting, timer, timer_id
 from engine.periods import budget_period
+from engine.standing import EXCESS
 from engine.state import USER_STREAK, UserState
-from engine.views import Recorded, Refunded, TakenBack, TransactionView
+from engine.views import NO_LIFE, Recorded, Refunded, TakenBack, TransactionView
 
-IS_PARKED, IS_EXCESS = "parked", "excess_refund"
-EXCESS = "income:refund"
-_STAGE = "accrued"
-"""Only what is promised is taken back: nothing else is in a jar yet."""
+IS_EXCESS = "excess_refund"
 
 
 class Credit(Struct, frozen=True):
@@ -39,14 +33,23 @@ class Credit(Struct, frozen=True):
     recorded: TransactionRecorded | None = None
 
 
-def record(state: UserState, command: RecordTransaction, facts: Facts, context: Context) -> Decision:
-    """Decide a refund on its arrival; one whose purchase is not known is parked. Raises `Refused`."""
+def record(
+    state: UserState, command: RecordTransaction, facts: Facts, context: Context, known_id: str | None = None
+) -> Decision:
+    """Decide a refund on its arrival; one whose purchase is not known is parked. Raises `Refused`.
+
+    One that is not settled moves nothing yet. `known_id` is its transaction when it was announced before.
+    """
     credit = transactions.recorded(state, command, context, state.profile.today(context.at))
+    if known_id is not None:
+        credit = structs.replace(credit, transaction_id=known_id)
     name = command.original_external_id
     if name == command.external_id:
         raise invalid("original_external_id", "names the refund itself; give the external_id of the purchase")
     original = facts.by_identity.get((command.origin, command.source, name)) if name is not None else None
-    if original is None:
+    if credit.status != "settled":
+        return Decision([credit], Recorded(streak=state.streaks[USER_STREAK].at(state.profile.today(context.at))))
+    if original is None or original.status in HIDDEN:
         return _park(state, credit, context)
     check_pair(original, command.currency, "original_external_id")
     credit = structs.replace(credit, postings=[])
@@ -62,7 +65,7 @@ def _park(state: UserState, credit: TransactionRecorded, context: Context) -> De
     event = structs.replace(credit, flags=[*credit.flags, IS_PARKED])
     today = state.profile.today(context.at)
     streak = state.streaks[USER_STREAK].at(today)
-    return Decision([event], Recorded(streak=streak, reason=IS_PARKED))
+    return Decision([event, timer(receipts.transaction(event))], Recorded(streak=streak, reason=IS_PARKED))
 
 
 def parked(state: UserState, event: TransactionRecorded) -> None:
@@ -72,51 +75,6 @@ def parked(state: UserState, event: TransactionRecorded) -> None:
         state.parked.park(Waiting(view, event.original_external_id, state.profile.refund_policy))
 
 
-def record_purchase(
-    state: UserState, command: RecordTransaction, context: Context, evolve: Callable[[UserState, Any], None]
-) -> Decision:
-    """Decide a payment when refunds are parked: those that wait for it give it back in its own turn.
-
-    Alerts, budgets and jars are told as they stand after them. `evolve` applies events to a copy of the state.
-    """
-    today = state.profile.today(context.at)
-    event = transactions.recorded(state, command, context, today)
-    original = receipts.transaction(event)
-    waiting = state.parked.of(original) if command.kind in SPEND_KINDS else []
-    if not waiting:
-        return transactions.record(state, command, context)
-    after: UserState = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=UserState)
-    evolve(after, event)
-    events: list[Any] = [event]
-    results: list[Refunded] = []
-    for one in waiting:
-        refund, result = give_back(after, original, Credit(one.credit, PARKED, one.policy, excess=True), context)
-        evolve(after, refund)
-        events.append(refund)
-        results.append(result)
-        original = result.original
-    standing: list[budgets.Standing] = []
-    if event.counts_as_spend:
-        standing = spent.standings(after, event.category, event.local_date, 0)
-    streak, drafts = transactions.streak_after(state, event, today)
-    drafts = _net_alerts(state, after, event, standing, today) + drafts
-    events += alerts.raise_all(state.alerts, drafts, context, today)
-    return Decision(events, Recorded(budgets=budgets.lines(standing), streak=streak, refunds=results))
-
-
-def _net_alerts(
-    state: UserState, after: UserState, event: TransactionRecorded, standing: list[budgets.Standing], today: date
-) -> list[Draft]:
-    currency = event.currency
-    drafts = budget_alerts.of_spend(after, standing, today)
-    drafts += budget_alerts.of_pace(after, standing, today, (event.local_date, 0))
-    for part in event.shares:
-        before = state.jars[part.jar_id]
-        net = JarShare(part.jar_id, after.jars[part.jar_id].saved - before.saved)
-        drafts += transactions.jar_alerts(before, net, currency)
-    return drafts
-
-
 def link(state: UserState, command: EditTransaction, facts: Facts, context: Context) -> Decision:
     """Decide that a settled credit of the user was the refund of a purchase; what it counted as is reversed."""
     refund_of = command.refund_of
@@ -124,21 +82,26 @@ def link(state: UserState, command: EditTransaction, facts: Facts, context: Cont
     if any(value is not UNSET for value in (command.category, command.description, command.note)):
         raise invalid("refund_of", "goes alone: a refund takes the category of its purchase; edit the rest apart")
     credit: TransactionView | None = facts.transactions.get(command.transaction_id)
-    if credit is None:
+    if credit is None or credit.status in HIDDEN:
         raise Refused("not_found", f"there is no transaction {command.transaction_id!r}")
+    if credit.status != "settled":
+        raise Refused("conflict", f"the transaction is {credit.status}; only settled money can give back")
     if credit.refund_of is not None:
         raise Refused("conflict", f"the transaction is the refund of {credit.refund_of!r} already")
     if credit.kind not in INCOME_KINDS and credit.kind != "refund":
         raise invalid("refund_of", f"the transaction is a {credit.kind}; only an income or a parked refund can be one")
     original: TransactionView | None = facts.transactions.get(refund_of)
-    if original is None:
+    if original is None or original.status in HIDDEN:
         raise invalid("refund_of", f"there is no transaction {refund_of!r}")
     check_pair(original, credit.currency, "refund_of")
-    account = PARKED if credit.kind == "refund" else f"income:{credit.category}"
+    account = f"income:{credit.category}"
+    if credit.kind == "refund":
+        account = EXCESS if UNMATCHED in credit.flags else PARKED
     waiting = state.parked.waiting.get(credit.transaction_id)
     policy = waiting.policy if waiting is not None else state.profile.refund_policy
     event, result = give_back(state, original, Credit(credit, account, policy, excess=False), context)
-    return Decision([event], structs.replace(result, linked=True))
+    timers = [TimerCancelled(timer_id=timer_id(credit.transaction_id))] if account == PARKED else []
+    return Decision([event, *timers], structs.replace(result, linked=True))
 
 
 def check_pair(original: TransactionView, currency: str, field: str) -> None:
@@ -164,7 +127,8 @@ def give_back(
     undone: list[Posting] = []
     if credit.view.currency != original.currency:
         credit, undone = _at_home(credit, original)
-    remaining = original.amount - original.refunded_amount
+    original = taking_back.followed(state, original)
+    remaining = standing.counted(original) - original.refunded_amount
     amount = min(credit.view.amount, remaining)
     excess = credit.view.amount - amount
     if excess and not credit.excess:
@@ -172,11 +136,11 @@ def give_back(
         raise Refused("invalid", f"amount: {message}", [FieldError("amount", message)], remaining=remaining)
     today = state.profile.today(context.at)
     day = date_of(state, original, today)
-    taken = take_back(state, original, original.refunded_amount + amount, credit.policy, context.at)
-    standing: list[budgets.Standing] = []
+    taken, out = taking_back.take_back(state, original, original.refunded_amount + amount, credit.policy, context)
+    after_it: list[budgets.Standing] = []
     if original.counts_as_spend:
-        standing = spent.standings(state, original.category, day, -amount)
-    after = _original_after(original, DatedAmount(day, amount), taken, credit.view)
+        after_it = spent.standings(state, original.category, day, -amount)
+    after = _original_after(original, DatedAmount(day, amount), taken, credit.view, excess)
     view = _credit_after(credit.view, original, excess)
     event = TransactionRefunded(
         transaction_id=view.transaction_id,
@@ -187,15 +151,18 @@ def give_back(
         currency=original.currency,
         category=original.category,
         counts_as_spend=original.counts_as_spend,
-        postings=undone + _postings(original, credit.account, amount, excess, taken),
+        postings=undone + _postings(original, credit.account, amount, excess) + out,
         excess=excess,
         shares=[JarShare(part.jar_id, -part.amount) for part in taken if part.amount],
-        rearmed=budgets.marks_to_rearm(standing, state.alerts, today),
+        rearmed=budgets.marks_to_rearm(after_it, state.alerts, today),
         merchant=original.merchant.name,
+        hold=taking_back.hold_after(state, original, taken),
+        saved=_saved_today(state, original, taken, today),
+        on=today,
         credit=_recorded_after(credit.recorded, view),
     )
     streak = state.streaks[USER_STREAK].at(today)
-    return event, Refunded(transaction=view, original=after, budgets=budgets.lines(standing), streak=streak)
+    return event, Refunded(transaction=view, original=after, budgets=budgets.lines(after_it), streak=streak)
 
 
 def date_of(state: UserState, original: TransactionView, today: date) -> date:
@@ -210,49 +177,19 @@ def date_of(state: UserState, original: TransactionView, today: date) -> date:
     return day if all(start <= day < end for start, end in periods) else max(day, today)
 
 
-def take_back(
-    state: UserState, original: TransactionView, refunded: int, policy: RefundPolicy, at: datetime
-) -> list[TakenBack]:
-    """Return what a refund does to each jar's part of the round-up, `refunded` being the total after it.
-
-    Cumulative, so that many small refunds take as much as a big one: half_up(saved x refunded / amount), split over
-    the jars by largest remainder, less what was taken or kept before, as far as the jar has it.
-    """
-    saved = sum(part.amount for part in original.jar_postings)
-    if not saved:
-        return []
-    target = (2 * saved * refunded + original.amount) // (2 * original.amount)
-    settled = {part.jar_id: part.amount + part.kept for part in original.taken_back}
-    due = target - sum(settled.values())
-    taken = []
-    goals = split(target, [part.amount for part in original.jar_postings])
-    for share, goal in zip(original.jar_postings, goals, strict=True):
-        part = min(goal - settled.get(share.jar_id, 0), due)
-        if part <= 0:
-            continue
-        due -= part
-        jar = state.jars.get(share.jar_id)
-        if policy == "keep" or (jar is not None and jar.locked_at(at) is not None):
-            taken.append(TakenBack(share.jar_id, 0, part))
-        else:
-            held = state.ledger.balance(jar_account(share.jar_id, _STAGE), original.currency)
-            taken.append(TakenBack(share.jar_id, min(part, held)))
-    return taken
+def _saved_today(state: UserState, original: TransactionView, taken: list[TakenBack], today: date) -> int:
+    """Return what the daily cap gets back: what was saved on this very date."""
+    same_day = state.profile.today(original.recorded_at) == today
+    return -sum(part.amount for part in taken) if same_day else 0
 
 
-def _postings(
-    original: TransactionView, account: str, amount: int, excess: int, taken: list[TakenBack]
-) -> list[Posting]:
-    currency = original.currency
-    postings = transfer(account, f"expense:{original.category}", amount, currency)
-    postings += transfer(account, EXCESS, excess, currency)
-    for part in taken:
-        postings += transfer(PROMISED, jar_account(part.jar_id, _STAGE), part.amount, currency)
-    return postings
+def _postings(original: TransactionView, account: str, amount: int, excess: int) -> list[Posting]:
+    postings = transfer(account, f"expense:{original.category}", amount, original.currency)
+    return postings + transfer(account, EXCESS, excess, original.currency)
 
 
 def _original_after(
-    original: TransactionView, given: DatedAmount, taken: list[TakenBack], credit: TransactionView
+    original: TransactionView, given: DatedAmount, taken: list[TakenBack], credit: TransactionView, excess: int
 ) -> TransactionView:
     by_day = {part.local_date: part.amount for part in original.refunds}
     if given.amount:
@@ -261,17 +198,19 @@ def _original_after(
     for part in taken:
         was = by_jar.get(part.jar_id, TakenBack(part.jar_id, 0))
         by_jar[part.jar_id] = TakenBack(part.jar_id, was.amount + part.amount, was.kept + part.kept)
+    life = original.life or NO_LIFE
     return structs.replace(
         original,
         refunded_amount=original.refunded_amount + given.amount,
         refunded_original=original.refunded_original + foreign.reported(credit, original),
         refunds=[DatedAmount(day, amount) for day, amount in by_day.items()],
         taken_back=list(by_jar.values()),
+        life=structs.replace(life, refund_excess=life.refund_excess + excess) if excess else original.life,
     )
 
 
 def _credit_after(credit: TransactionView, original: TransactionView, excess: int) -> TransactionView:
-    flags = [flag for flag in credit.flags if flag != IS_PARKED]
+    flags = [flag for flag in credit.flags if flag not in (IS_PARKED, UNMATCHED)]
     return structs.replace(
         credit,
         kind="refund",

@@ -110,7 +110,7 @@ def decide(spend: Spend, saver: Saver) -> RoundUp:
     event_cap, daily_cap = default_caps(saver.currency)
     if total > (rounding.event_cap or event_cap) or saver.saved_today + total > (rounding.daily_cap or daily_cap):
         return RoundUp("skipped", reason="cap")
-    return RoundUp("accrued", base, total - base)
+    return RoundUp("accrued", base, total - base, None, unit)
 
 
 def _guard_before(spend: Spend, saver: Saver) -> SkipReason | None:
@@ -142,6 +142,6 @@ class SavedToday(Struct):
         return self.amount if self.day is not None and day <= self.day else 0
 
     def add(self, day: date, amount: int) -> None:
-        """Count a round-up taken on a local date."""
-        self.amount = self.on(day) + amount
+        """Count a round-up taken on a local date; negative: given back."""
+        self.amount = max(0, self.on(day) + amount)
         self.day = day if self.day is None else max(self.day, day)

@@ -8,6 +8,7 @@ from engine.allocation import Allocation
 from engine.budgets import Budget
 from engine.categories import Categories
 from engine.challenge_book import ChallengeBook
+from engine.events import Hold
 from engine.group_book import GroupBook
 from engine.jars import Jar
 from engine.ledger import Ledger
@@ -45,3 +46,5 @@ class UserState(Struct, kw_only=True):
     accounts: dict[str, Account] = field(default_factory=dict)
     groups: GroupBook = field(default_factory=GroupBook)
     settlement: Settlement = field(default_factory=Settlement)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    """Open authorisations by transaction id, at most `engine.holds.HOLDS_MAX`."""

@@ -8,13 +8,28 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from engine import accounts, alerts, allocation, budget_alerts, budgets, jars, money, roundups, spent, streaks
+from engine import (
+    accounts,
+    alerts,
+    allocation,
+    budget_alerts,
+    budgets,
+    holds,
+    jars,
+    money,
+    receipts,
+    roundups,
+    spent,
+    standing,
+    streaks,
+)
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import Direction, EditTransaction, RecordTransaction
 from engine.events import JarShare, Posting, RoundUp, TransactionEdited, TransactionRecorded
 from engine.kinds import CATEGORY_OF_KIND, INCOME_KINDS, MOVE_KINDS, SPEND_KINDS, UNCATEGORISED
 from engine.ledger import OWN, PARKED, WALLET, transfer
+from engine.life import HIDDEN
 from engine.money import show
 from engine.periods import local_date
 from engine.profile import currency_hint
@@ -44,11 +59,7 @@ def check(command: RecordTransaction, context: Context) -> datetime:
         errors.append(FieldError("currency", currency_hint(command.currency)))
     if command.category == OVERALL:
         errors.append(FieldError("category", _RESERVED))
-    if command.status != "settled":
-        errors.append(FieldError("status", f"{command.status} is not taken yet; send the event once it is settled"))
-    if command.revision:
-        errors.append(FieldError("revision", "only 0 is taken yet; amendments come with settlement"))
-    if command.amount == 0 and command.original is None:
+    if command.amount == 0 and command.status == "settled" and command.original is None:
         errors.append(FieldError("amount", "must be at least 1 minor unit for a settled event"))
     when = command.occurred_at or context.at
     if when.tzinfo is None:
@@ -90,11 +101,15 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
     today = state.profile.today(context.at)
     event = recorded(state, command, context, today)
     after: list[budgets.Standing] = []
+    timers: list[Any] = []
+    if event.hold is not None:
+        holds.check_room(state)
+        timers = holds.timers(False, receipts.transaction(event), True, context)
     if event.counts_as_spend:
         after = spent.standings(state, event.category, event.local_date, event.amount)
     streak, drafts = _consequences(state, event, today, after)
     raised = alerts.raise_all(state.alerts, drafts, context, today) if drafts else []
-    return Decision(events=[event, *raised], result=Recorded(budgets=budgets.lines(after), streak=streak))
+    return Decision(events=[event, *raised, *timers], result=Recorded(budgets=budgets.lines(after), streak=streak))
 
 
 def recorded(state: UserState, command: RecordTransaction, context: Context, today: date) -> TransactionRecorded:
@@ -109,7 +124,7 @@ def recorded(state: UserState, command: RecordTransaction, context: Context, tod
     shares = _shares(state, round_up.amount, today) if round_up.amount else []
     postings = postings_of(command.kind, direction, category, command.amount, command.currency)
     prediction = context.prediction
-    return TransactionRecorded(
+    event = TransactionRecorded(
         transaction_id=context.new_id(),
         origin=command.origin,
         source=command.source,
@@ -149,6 +164,7 @@ def recorded(state: UserState, command: RecordTransaction, context: Context, tod
         original_external_id=command.original_external_id,
         original=command.original,
     )
+    return event if command.status == "settled" else holds.unsettled(event)
 
 
 def _shares(state: UserState, amount: int, today: date) -> list[JarShare]:
@@ -228,7 +244,7 @@ def jar_alerts(jar: jars.Jar, part: JarShare, currency: str) -> list[Draft]:
 def edit(state: UserState, command: EditTransaction, facts: Facts, context: Context) -> Decision:
     """Decide the user's word on a transaction; a new category moves the spend by postings, late ones included."""
     was: TransactionView | None = facts.transactions.get(command.transaction_id)
-    if was is None:
+    if was is None or was.status in HIDDEN:
         raise Refused("not_found", f"there is no transaction {command.transaction_id!r}")
     category = was.category if command.category is UNSET else command.category
     if category == OVERALL:
@@ -242,7 +258,8 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
         transaction_id=was.transaction_id,
         at=context.at,
         local_date=was.local_date,
-        amount=was.amount,
+        amount=standing.counted(was),
+        provisional=standing.held(was),
         currency=was.currency,
         old_category=was.category,
         category=category,
@@ -265,10 +282,10 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
 def _moved(was: TransactionView, category: str) -> list[Posting]:
     """Return the postings that a new category asks for: only spends and incomes have an account a category."""
     if was.kind in SPEND_KINDS:
-        left = was.amount - was.refunded_amount
+        left = standing.counted(was) - was.refunded_amount
         return transfer(f"expense:{category}", f"expense:{was.category}", left, was.currency)
     if was.kind in INCOME_KINDS:
-        return transfer(f"income:{was.category}", f"income:{category}", was.amount, was.currency)
+        return transfer(f"income:{was.category}", f"income:{category}", standing.counted(was), was.currency)
     return []
 
 

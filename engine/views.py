@@ -30,6 +30,7 @@ class RoundUpView(Struct, frozen=True):
     base: int
     boost: int
     reason: str | None
+    unit: int = 0
 
 
 class OriginalView(Struct, frozen=True):
@@ -47,6 +48,26 @@ class TakenBack(Struct, frozen=True):
     jar_id: str
     amount: int
     kept: int = 0
+
+
+class LifeView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a transaction went through before, or beside, its present status."""
+
+    held: int | None = None
+    """The authorised amount, kept after settlement."""
+    authorised_at: datetime | None = None
+    expires_at: datetime | None = None
+    drawn: int = 0
+    """What settled of the authorisation under other ids."""
+    closed: bool = False
+    """No more is expected: the sender said `final`, or it settled in full."""
+    settles: str | None = None
+    """The authorisation that this settlement drew on."""
+    refund_excess: int = 0
+    """What refunds gave beyond the purchase: other income, until an amendment makes room for it."""
+
+
+NO_LIFE = LifeView()
 
 
 class TransactionView(Struct, frozen=True, kw_only=True):
@@ -95,6 +116,7 @@ class TransactionView(Struct, frozen=True, kw_only=True):
     """What was given back of a converted purchase, in the currency it was reported in."""
     refund_of: str | None = None
     """The purchase that this credit gave back."""
+    life: LifeView | None = None
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -244,6 +266,20 @@ class Recorded(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="recor
     effect: str = "recorded"
     reason: str | None = None
     refunds: list[Refunded] = []
+    also: list[TransactionView] = []
+    """Other transactions that the turn changed."""
+
+
+class Changed(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="changed", dict=True):
+    """A known transaction after another report of it, or after its time ran out; `effect` as in a receipt."""
+
+    transaction: TransactionView
+    effect: str
+    reason: str | None = None
+    budgets: list[BudgetLine] = []
+    streak: StreakView | None = None
+    also: list[TransactionView] = []
+    """Other transactions that the turn changed."""
 
 
 class Edited(Struct, frozen=True, tag="edited"):
@@ -267,4 +303,4 @@ class Declined(Struct, frozen=True, tag="declined"):
     extra: dict[str, str | int | bool | None] = {}
 
 
-Result = Recorded | Refunded | Edited | Shown | Declined
+Result = Recorded | Refunded | Changed | Edited | Shown | Declined

@@ -50,7 +50,15 @@ from engine.commands.settlement import (
     SweepNow,
     Withdraw,
 )
-from engine.commands.transactions import EditTransaction, RecordTransaction, TransactionChanges, TransactionFields
+from engine.commands.transactions import (
+    EditTransaction,
+    ExpireAuthorisation,
+    ExpireRefund,
+    RecordTransaction,
+    TransactionChanges,
+    TransactionFields,
+    UndoRefund,
+)
 from engine.commands.types import (
     AMOUNT_MAX,
     Amount,
@@ -86,6 +94,9 @@ Command = (
     | UpdateProfile
     | RecordTransaction
     | EditTransaction
+    | ExpireAuthorisation
+    | ExpireRefund
+    | UndoRefund
     | CreateJar
     | EditJar
     | DeleteJar
@@ -154,6 +165,8 @@ __all__ = [
     "EndMandate",
     "ExactMultiple",
     "ExecuteDebit",
+    "ExpireAuthorisation",
+    "ExpireRefund",
     "ExternalId",
     "Foreign",
     "JarChanges",
@@ -192,6 +205,7 @@ __all__ = [
     "TransactionChanges",
     "TransactionFields",
     "TransferToJar",
+    "UndoRefund",
     "UnlockJar",
     "UpdateProfile",
     "Withdraw",

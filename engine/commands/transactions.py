@@ -65,6 +65,25 @@ class RecordTransaction(TransactionFields, frozen=True, kw_only=True, omit_defau
     """Set by the engine when it converts foreign money; never by a sender."""
 
 
+class ExpireAuthorisation(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="expire_authorisation"):
+    """The time of an authorisation is over: what is still held is released. From a timer."""
+
+    transaction_id: str
+
+
+class ExpireRefund(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="expire_refund"):
+    """A parked refund has waited long enough: it becomes other income. From a timer."""
+
+    transaction_id: str
+
+
+class UndoRefund(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="undo_refund"):
+    """A refund was voided in a turn that could not see its purchase: give back to that what it gave. From a timer."""
+
+    transaction_id: str
+    original_id: str
+
+
 class TransactionChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """The user's word on a transaction; an absent field stays. A category moves budgets by postings."""
 

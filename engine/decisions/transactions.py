@@ -2,9 +2,9 @@
 
 from msgspec import UNSET
 
-from engine import accounts, rates, refunds, transactions
+from engine import accounts, arrivals, rates, refund_life, refunds, settling, transactions
 from engine.behaviour import Context, Decision, Facts
-from engine.commands import EditTransaction, RecordTransaction
+from engine.commands import EditTransaction, ExpireAuthorisation, ExpireRefund, RecordTransaction, UndoRefund
 from engine.decisions.handler import Decide
 from engine.evolution import evolve
 from engine.state import UserState
@@ -15,11 +15,21 @@ def _record(state: UserState, command: RecordTransaction, facts: Facts, context:
         command = accounts.understood(state.accounts, command)
     if command.currency != state.profile.currency:
         command = rates.at_home(command, state.profile, context)
+    if facts.by_identity:
+        known = facts.by_identity.get((command.origin, command.source, command.external_id))
+        if known is not None:
+            if known.kind == "refund":
+                return refund_life.report(state, known, command, facts, context, evolve)
+            return settling.report(state, known, command, context, evolve)
     if command.kind == "refund":
         return refunds.record(state, command, facts, context)
-    if state.parked.waiting:
-        return refunds.record_purchase(state, command, context, evolve)
+    if state.parked.waiting or command.pending_external_id is not None:
+        return arrivals.record(state, command, facts, context, evolve)
     return transactions.record(state, command, context)
+
+
+def _expire(state: UserState, command: ExpireAuthorisation, facts: Facts, context: Context) -> Decision:
+    return settling.expire(state, command, facts, context, evolve)
 
 
 def _edit(state: UserState, command: EditTransaction, facts: Facts, context: Context) -> Decision:
@@ -27,4 +37,14 @@ def _edit(state: UserState, command: EditTransaction, facts: Facts, context: Con
     return decide(state, command, facts, context)
 
 
-DECIDE: dict[type, Decide] = {RecordTransaction: _record, EditTransaction: _edit}
+def _undo(state: UserState, command: UndoRefund, facts: Facts, context: Context) -> Decision:
+    return refund_life.undo_later(state, command, facts, context, evolve)
+
+
+DECIDE: dict[type, Decide] = {
+    RecordTransaction: _record,
+    EditTransaction: _edit,
+    ExpireAuthorisation: _expire,
+    ExpireRefund: refund_life.expire,
+    UndoRefund: _undo,
+}

@@ -43,13 +43,21 @@ from engine.events.settlement import (
     SweepsResumed,
 )
 from engine.events.timers import TimerCancelled, TimerSet
-from engine.events.transactions import RoundUp, SkipReason, TransactionEdited, TransactionRecorded, TransactionRefunded
-from engine.events.types import DatedAmount, JarShare, Posting
+from engine.events.transactions import (
+    RoundUp,
+    SkipReason,
+    TransactionChanged,
+    TransactionEdited,
+    TransactionRecorded,
+    TransactionRefunded,
+)
+from engine.events.types import Counted, DatedAmount, Hold, JarShare, Posting
 
 Event = (
     UserOpened
     | ProfileUpdated
     | TransactionRecorded
+    | TransactionChanged
     | TransactionEdited
     | TransactionRefunded
     | JarCreated
@@ -103,10 +111,12 @@ __all__ = [
     "ChallengeIssued",
     "ChallengeSpent",
     "ChallengeTried",
+    "Counted",
     "DatedAmount",
     "DebitPutOff",
     "DebitSubmitted",
     "Event",
+    "Hold",
     "IncomeAwaited",
     "Instruction",
     "InstructionClosed",
@@ -138,6 +148,7 @@ __all__ = [
     "SweepsResumed",
     "TimerCancelled",
     "TimerSet",
+    "TransactionChanged",
     "TransactionEdited",
     "TransactionRecorded",
     "TransactionRefunded",

@@ -6,9 +6,22 @@ from typing import Literal
 from msgspec import Struct
 
 from engine.commands import Foreign, Location
-from engine.events.types import DatedAmount, JarShare, Posting
+from engine.events.types import Counted, DatedAmount, Hold, JarShare, Posting
 
-SkipReason = Literal["off", "paused", "floor", "cap", "historical", "not_eligible", "exact_multiple", "no_jar"]
+SkipReason = Literal[
+    "off",
+    "paused",
+    "floor",
+    "cap",
+    "historical",
+    "not_eligible",
+    "exact_multiple",
+    "no_jar",
+    "self_reported",
+    "at_settlement",
+    "not_settled",
+    "released",
+]
 
 
 class RoundUp(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -18,6 +31,8 @@ class RoundUp(Struct, frozen=True, omit_defaults=True, gc=False):
     base: int = 0
     boost: int = 0
     reason: SkipReason | Literal["rate_pending"] | None = None
+    unit: int = 0
+    """The unit in force when it was decided, 0 when nothing is saved: another amount is rounded by it too."""
 
     @property
     def amount(self) -> int:
@@ -70,6 +85,42 @@ class TransactionRecorded(
     original_external_id: str | None = None
     original: Foreign | None = None
     """What was reported, when it was converted into the home currency."""
+    hold: Hold | None = None
+    """What it holds while it is authorised."""
+    settles: str | None = None
+    """The authorisation it draws on."""
+
+
+class TransactionChanged(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="transaction_changed"
+):
+    """A known transaction was settled, amended, voided, let go or deleted; `postings` add, earlier ones stay."""
+
+    transaction_id: str
+    at: datetime
+    on: date
+    """Local date of `at`."""
+    status: str
+    currency: str
+    postings: list[Posting] = []
+    spent: list[Counted] = []
+    shares: list[JarShare] = []
+    """What jars received, or gave back (negative)."""
+    saved: int = 0
+    """What it adds to the round-ups of the local date, which the daily cap counts; negative: gives back."""
+    local_date: date
+    kept: int | None = None
+    """What the streak gets on `local_date`; None: it is not touched."""
+    hold: Hold | None = None
+    """What it holds from now on; None: nothing."""
+    rearmed: list[str] = []
+    merchant: str | None = None
+    account_id: str | None = None
+    occurred_at: datetime | None = None
+    moved: int = 0
+    """What its account gained (negative: paid) beyond what earlier events said, in `currency`."""
+    balance_after: int | None = None
+    """The balance of its account, if the report states it."""
 
 
 class TransactionEdited(
@@ -90,6 +141,8 @@ class TransactionEdited(
     postings: list[Posting] = []
     refunds: list[DatedAmount] = []
     """What refunds gave back of it, by the date it counts on: it moves to the new category with the spend."""
+    provisional: int = 0
+    """How much of `amount` is held and not settled."""
     by_user: bool = False
     """Whether the edit names the category; it may be the one it had."""
 
@@ -118,5 +171,10 @@ class TransactionRefunded(
     rearmed: list[str] = []
     """Marks of budget thresholds that may tell once more in their period."""
     merchant: str | None = None
+    hold: Hold | None = None
+    """What the purchase holds after it, when it is authorised and not settled."""
+    saved: int = 0
+    """What of today's round-ups it took back, negative: the daily cap counts net."""
+    on: date | None = None
     credit: TransactionRecorded | None = None
     """The credit as it was reported; None for one that had been recorded before. Its postings are those above."""

@@ -25,3 +25,19 @@ class DatedAmount(Struct, frozen=True, gc=False):
 
     local_date: date
     amount: int
+
+
+class Counted(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A change of what is spent on a local date in a category; `provisional`: how much of it may still change."""
+
+    local_date: date
+    category: str
+    amount: int
+    provisional: int = 0
+
+
+class Hold(Struct, frozen=True, omit_defaults=True):
+    """What an authorisation holds: `saved` is what it put into jars, in their provisional stage."""
+
+    amount: int
+    saved: list[JarShare] = []

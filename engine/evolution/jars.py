@@ -1,6 +1,6 @@
 """What events of jars do to the state."""
 
-from engine import allocation, jars, locks
+from engine import allocation, holds, jars, locks
 from engine.allocation import Allocation
 from engine.events import (
     AllocationSet,
@@ -45,6 +45,8 @@ def _jar_deleted(state: UserState, event: JarDeleted) -> None:
     if event.move_to is not None:
         state.jars[event.move_to].saved += gone.saved
         state.settlement.moved(gone.jar_id, event.move_to)
+        if state.holds:
+            state.holds = {key: holds.moved(one, event.jar_id, event.move_to) for key, one in state.holds.items()}
     state.streaks.pop(event.jar_id, None)
     state.allocation.forget(event.jar_id, state.default_jar_id)
     state.jar_order = jars.order(state.jars.values())

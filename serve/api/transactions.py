@@ -10,6 +10,7 @@ from msgspec import Meta, Raw, Struct
 from actors.messages import Envelope, Outcome
 from adapters.wallets import travel_app
 from engine.commands import EditTransaction, Slug, Status, TransactionChanges
+from engine.life import AWAITED, DELETED, HIDDEN
 from engine.views import Receipt, TransactionView
 from serve import envelopes
 from serve.api.paging import decode_cursor, encode_cursor
@@ -25,6 +26,13 @@ SCAN_MAX = 5_000
 _TRANSACTIONS = msgspec.msgpack.Decoder(TransactionView)
 _ONE = msgspec.json.Decoder(TransactionRequest)
 _JSON = msgspec.json.Encoder()
+
+
+class _Effect(Struct, frozen=True):
+    effect: str
+
+
+_EFFECT = msgspec.json.Decoder(_Effect)
 
 
 class TransactionFilter(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -71,7 +79,9 @@ async def record(call: Call) -> Answer:
 
 
 def _receipt(outcome: Outcome) -> Answer:
-    return answered(outcome, 200 if outcome.status == "replayed" else 201)
+    """Answer 201 to what changed something, 200 to what was here before or comes too late."""
+    seen = outcome.status == "replayed" or (outcome.body is not None and _EFFECT.decode(outcome.body).effect == "none")
+    return answered(outcome, 200 if seen else 201)
 
 
 async def record_batch(call: Call) -> Answer:
@@ -135,6 +145,7 @@ async def listing(call: Call) -> Answer:
             to=_instant(wanted.to, "to", end=True),
             category=wanted.category,
             status=wanted.status,
+            hidden=HIDDEN,
         )
         views = [_TRANSACTIONS.decode(row.sealed) for row in rows]
         items += views if wanted.q is None else [v for v in views if _matches(v, wanted.q)]
@@ -176,9 +187,10 @@ def _instant(text: str | None, field: str, *, end: bool) -> datetime | None:
 async def one(call: Call) -> Answer:
     """Return one transaction; another's is as unknown as one that never was."""
     row = await call.services.read_model.transaction(call.entity_id, call.path["transaction_id"])
-    if row is None:
+    view = _TRANSACTIONS.decode(row.sealed) if row is not None else None
+    if view is None or view.status in (AWAITED, DELETED):
         raise Trouble(404, f"There is no transaction {call.path['transaction_id']!r}.", name="not-found")
-    return Answer(_JSON.encode(_TRANSACTIONS.decode(row.sealed)))
+    return Answer(_JSON.encode(view))
 
 
 async def edit(call: Call) -> Answer:
@@ -195,7 +207,9 @@ async def edit(call: Call) -> Answer:
     return await call.tell(command)
 
 
-_DUPLICATE = ((200, "The event was here before: its first receipt, with `duplicate: true`"),)
+_DUPLICATE = (
+    (200, "The event was here before: its first receipt, with `duplicate: true`; or it is late: `effect` is `none`"),
+)
 
 ROUTES = [
     route(

@@ -16,7 +16,8 @@ AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
 def purchase(amount: int, category: str = "food") -> c.RecordTransaction:
-    return c.RecordTransaction(external_id="E", source="upi", amount=amount, currency="INR", category=category)
+    external_id = f"E{amount}-{category}"
+    return c.RecordTransaction(external_id=external_id, source="upi", amount=amount, currency="INR", category=category)
 
 
 def test_a_fourth_notification_of_a_day_goes_to_the_digest_and_a_critical_one_does_not() -> None:

@@ -148,14 +148,6 @@ def test_what_was_given_back_of_another_month_never_projects_a_negative_pace() -
     assert shown["projected"]["low"] <= shown["projected"]["mid"] <= shown["projected"]["high"]
 
 
-def test_only_a_refund_looks_back_by_identity() -> None:
-    assert BEHAVIOUR.needs(purchase()) is None
-    assert BEHAVIOUR.needs(refund(None)) is None
-    needs = BEHAVIOUR.needs(refund("P", origin="service:bank"))
-    assert needs is not None
-    assert needs.identities == (("service:bank", "upi", "P"),)
-
-
 @pytest.mark.parametrize(
     ("amount", "weights", "parts"),
     [(136, [100, 175], [49, 87]), (1, [1, 1], [1, 0]), (0, [5], [0]), (7, [1, 1, 1], [3, 2, 2])],

@@ -1,0 +1,215 @@
+"""Another report of a known transaction: settled, amended, voided, reversed. The difference is posted, nothing edited.
+
+Rules: docs/domain.md, "Life of a transaction". This file decides; it changes nothing.
+"""
+
+from datetime import date
+from typing import Any
+
+from msgspec import Struct, structs
+
+from engine import aftermath, holds, life, receipts, resaving, standing, transactions
+from engine.aftermath import Evolve
+from engine.behaviour import Context, Decision, Facts, Refused, invalid
+from engine.commands import ExpireAuthorisation, RecordTransaction
+from engine.events import RoundUp, TransactionChanged
+from engine.kinds import UNCATEGORISED
+from engine.life import AWAITED, ENDED, OPEN
+from engine.state import USER_STREAK, UserState
+from engine.views import NO_LIFE, Changed, LifeView, RoundUpView, Shown, TransactionView
+
+
+class Change(Struct, frozen=True):
+    """What another report makes of a known transaction: the events, and how it stands after them."""
+
+    events: list[Any]
+    view: TransactionView
+
+
+def report(
+    state: UserState, known: TransactionView, command: RecordTransaction, context: Context, evolve: Evolve
+) -> Decision:
+    """Decide another report of a known transaction; one behind what is known changes nothing. Raises `Refused`."""
+    verdict = life.judge(known, command)
+    if verdict != "counts":
+        transactions.check(command, context)
+        return unchanged(state, known, verdict, context)
+    change = changed(state, known, reported(state, known, command, context), context, evolve)
+    return told(state, change, life.effect_of(known.status, command.status), context, evolve)
+
+
+def unchanged(state: UserState, known: TransactionView, reason: str, context: Context) -> Decision:
+    """Return the turn of a report that changes nothing, and says why."""
+    today = state.profile.today(context.at)
+    return Decision([], Changed(transaction=known, effect="none", reason=reason, streak=_streak(state, today)))
+
+
+def told(
+    state: UserState, change: Change, effect: str, context: Context, evolve: Evolve, reason: str | None = None
+) -> Decision:
+    """Return the turn of a change, with what it makes worth telling."""
+    after = aftermath.follow(state, change.events, context, evolve)
+    result = Changed(transaction=change.view, effect=effect, reason=reason, budgets=after.lines, streak=after.streak)
+    return Decision([*change.events, *after.alerts], result)
+
+
+def _streak(state: UserState, today: date) -> Any:
+    return state.streaks[USER_STREAK].at(today)
+
+
+def reported(state: UserState, known: TransactionView, command: RecordTransaction, context: Context) -> TransactionView:
+    """Return a transaction as another report leaves it, its round-up and refunds not followed yet. Raises `Refused`.
+
+    What the report says counts; what it leaves out stays, and so does the user's own category. The end of a payment
+    says nothing of its amount.
+    """
+    fresh = receipts.transaction(transactions.recorded(state, command, context, state.profile.today(context.at)))
+    if known.status == AWAITED:
+        return structs.replace(
+            fresh, transaction_id=known.transaction_id, life=_life(known, fresh, fresh.amount), round_up=known.round_up
+        )
+    _check_same(known, fresh)
+    ended = command.status in ENDED or command.status == "reversed"
+    amount = known.amount if ended else fresh.amount
+    redated = command.occurred_at is not None and fresh.occurred_at != known.occurred_at
+    label, confidence, by = category(known, fresh, command)
+    return structs.replace(
+        known,
+        status=command.status,
+        revision=command.revision,
+        kind=known.kind if known.refund_of else fresh.kind,
+        amount=amount,
+        currency=known.currency if ended else fresh.currency,
+        original=known.original if ended else fresh.original,
+        counts_as_spend=known.counts_as_spend if ended else _counts(state, fresh),
+        occurred_at=fresh.occurred_at if redated else known.occurred_at,
+        local_date=fresh.local_date if redated else known.local_date,
+        category=label,
+        confidence=confidence,
+        category_by=by,
+        merchant=known.merchant if command.merchant is None else fresh.merchant,
+        life=_life(known, fresh, amount),
+        **{name: getattr(command, name) or getattr(known, name) for name in _KEPT_UNLESS_SAID},
+        balance_after=known.balance_after if command.balance_after is None else command.balance_after,
+        flags=list(dict.fromkeys([*(f for f in known.flags if f != "rate_pending"), *fresh.flags])),
+    )
+
+
+_KEPT_UNLESS_SAID = ("description", "mcc", "reference", "account_id", "method", "counterparty", "location", "metadata")
+
+
+def _counts(state: UserState, fresh: TransactionView) -> bool:
+    """Whether it is a spend in home currency, whatever its status."""
+    return standing.is_spend(fresh) and fresh.currency == state.profile.currency
+
+
+def _check_same(known: TransactionView, fresh: TransactionView) -> None:
+    if (known.kind == "refund") != (fresh.kind == "refund") and known.refund_of is None:
+        raise invalid("kind", f"the transaction is a {known.kind}; a {fresh.kind} needs an external_id of its own")
+    if known.currency != fresh.currency and (known.refunded_amount or (known.life or NO_LIFE).refund_excess):
+        raise Refused("conflict", f"it was refunded in {known.currency}; its currency cannot change any more")
+
+
+def category(known: TransactionView, fresh: TransactionView, command: RecordTransaction) -> tuple[str, float, str]:
+    """Return the category: the user's word, then the sender's, then what the models make of new words."""
+    says_more = command.category is not None or fresh.kind != known.kind
+    says_more = says_more or bool(command.merchant or command.description or command.mcc)
+    if known.category_by == "user" or not says_more or known.category_by == "original":
+        return known.category, known.confidence, known.category_by
+    if command.category is None and known.category_by == "source":
+        return known.category, known.confidence, known.category_by
+    if fresh.category == UNCATEGORISED and command.category is None:
+        return known.category, known.confidence, known.category_by
+    return fresh.category, fresh.confidence, fresh.category_by
+
+
+def _life(known: TransactionView, fresh: TransactionView, amount: int) -> LifeView | None:
+    before = known.life or NO_LIFE
+    if fresh.status in OPEN and standing.is_spend(fresh) and amount:
+        at = fresh.occurred_at if known.status not in OPEN else before.authorised_at or known.occurred_at
+        ends = holds.expiry(fresh.mcc or known.mcc, at)
+        return structs.replace(before, held=amount, authorised_at=at, expires_at=ends)
+    return known.life
+
+
+def changed(
+    state: UserState,
+    known: TransactionView,
+    now: TransactionView,
+    context: Context,
+    evolve: Evolve,
+    *,
+    again: bool = False,
+) -> Change:
+    """Return the events that make `now` of what is known: books, spending, round-up, hold and timer follow.
+
+    `now` need not know what refunds and round-up become; the view of the change does. `again`: it knows its refunds,
+    and what is saved more was saved before: neither the daily cap nor a streak counts it twice.
+    """
+    today = state.profile.today(context.at)
+    now = now if again else standing.with_refunds(known, now)
+    round_up = resaving.RELEASED if known.round_up.amount else resaving.event_of(known.round_up)
+    if standing.counted(now) and now.status != "reversed":
+        round_up = resaving.decided(state, known, now, today, context)
+    saving = resaving.settle(state, known, now, round_up, context)
+    hold = standing.hold(now, saving.net)
+    held_before = known.transaction_id in state.holds
+    if hold is not None and not held_before:
+        holds.check_room(state)
+    now = structs.replace(now, round_up=_shown(saving.round_up), jar_postings=saving.shares)
+    event = TransactionChanged(
+        transaction_id=now.transaction_id,
+        at=context.at,
+        on=today,
+        status=now.status,
+        currency=now.currency,
+        postings=standing.postings(standing.books(known), standing.books(now)) + saving.postings,
+        spent=standing.moved(standing.spent(known), standing.spent(now)),
+        shares=saving.moved,
+        saved=0 if again else _saved_today(state, known, saving, today),
+        local_date=now.local_date,
+        kept=None if again else _kept(known, saving),
+        hold=hold,
+        merchant=now.merchant.name,
+        account_id=now.account_id,
+        occurred_at=now.occurred_at,
+        moved=_paid(known) - _paid(now) if now.direction == "debit" else _paid(now) - _paid(known),
+        balance_after=now.balance_after if now.balance_after != known.balance_after else None,
+    )
+    event = aftermath.rearmed(state, event, evolve, today)
+    return Change([event, *holds.timers(held_before, now, hold is not None, context)], now)
+
+
+def _paid(view: TransactionView) -> int:
+    """Return what moved, as the account sees it: an authorisation has moved nothing yet."""
+    return view.amount if view.status == "settled" else 0
+
+
+def _shown(round_up: RoundUp) -> RoundUpView:
+    return RoundUpView(round_up.state, round_up.amount, round_up.base, round_up.boost, round_up.reason, round_up.unit)
+
+
+def _saved_today(state: UserState, known: TransactionView, saving: resaving.Saving, today: date) -> int:
+    """Return what the daily cap counts: what is saved more, or less of what was saved on this very date."""
+    moved = sum(part.amount for part in saving.moved)
+    if moved < 0 and state.profile.today(known.recorded_at) != today:
+        return 0
+    return moved
+
+
+def _kept(known: TransactionView, saving: resaving.Saving) -> int | None:
+    """Return what the streak gets: what is saved more. What is taken back never breaks it."""
+    moved = sum(part.amount for part in saving.moved)
+    could = transactions.could_save(saving.round_up) and not transactions.could_save(resaving.event_of(known.round_up))
+    return max(0, moved) if moved > 0 or could else None
+
+
+def expire(state: UserState, command: ExpireAuthorisation, facts: Facts, context: Context, evolve: Evolve) -> Decision:
+    """Decide the end of an authorisation whose time is over; nothing happens when it has ended before."""
+    known: TransactionView | None = facts.transactions.get(command.transaction_id)
+    if known is None or known.status not in OPEN or known.transaction_id not in state.holds:
+        return Decision([], Shown())
+    status = life.DRAWN if (known.life or NO_LIFE).drawn else "expired"
+    change = changed(state, known, structs.replace(known, status=status), context, evolve)
+    change = structs.replace(change, events=[one for one in change.events if type(one) is TransactionChanged])
+    return told(state, change, "voided", context, evolve, reason="expired")
