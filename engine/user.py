@@ -3,6 +3,7 @@
 from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import Command, OpenUser
 from engine.commands.groups import LETTERS
+from engine.commands.settlement import REPORTS
 from engine.decisions import DECIDE
 from engine.evolution import evolve
 from engine.reactions import react
@@ -16,12 +17,11 @@ def decide(state: UserState, command: Command, facts: Facts, context: Context) -
     if not state.is_open and type(command) is not OpenUser:
         raise Refused("not_found", "there is no such user; open it first")
     decision = DECIDE[type(command)](state, command, facts, context)
-    events = react(state, decision.events, context)
-    if events is not decision.events:
-        decision = Decision(events, decision.result, decision.outbox)
+    events = decision.events
     postings = getattr(events[0], "postings", None) if events else None
     if len(events) > 1:
         postings = [posting for event in events for posting in getattr(event, "postings", ())]
-    if postings and type(command) not in LETTERS:
+    if postings and type(command) not in LETTERS and type(command) not in REPORTS:
         state.ledger.check_room(postings)
-    return decision
+    followed = react(state, events, context)
+    return decision if followed is events else Decision(followed, decision.result, decision.outbox)

@@ -40,3 +40,7 @@ class SweepNow(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="sweep
 
 class SweepDue(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="sweep_due"):
     """Settle what has accrued, however little: the command of a timer."""
+
+
+REPORTS = frozenset((ReportResult, SweepDue))
+"""What must be recorded however full the books are: the host has moved the money already, or is asked to."""

@@ -18,6 +18,7 @@ from serve.api.routing import Answer, Call, answered, route
 from serve.problems import Trouble, field_trouble
 
 Status = Literal["open", "done", "failed"]
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9000
 ACTING = ("service", "admin")
 
 
@@ -102,6 +103,8 @@ async def report(call: Call) -> Answer:
     if call.caller.role not in ACTING:
         raise Trouble(403, "Only the host that executes instructions (role service) reports results.", name="forbidden")
     body: Report = call.body
+    if body.at is not None and not EARLIEST_YEAR <= body.at.year <= LATEST_YEAR:
+        raise field_trouble("at", f"lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}")
     if body.status == "done" and body.reason is not None:
         raise field_trouble("reason", "says why it failed; leave it out when it is done")
     command = ReportResult(

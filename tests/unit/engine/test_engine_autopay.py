@@ -154,3 +154,15 @@ def test_a_mandate_fixes_the_home_currency() -> None:
     """Found by review: dollars would have been debited under a mandate in rupees."""
     with pytest.raises(Refused, match="mandate"):
         under_mandate().do(c.UpdateProfile(currency="USD"), AT)
+
+
+def test_a_debit_nobody_answers_for_is_not_asked_for_again() -> None:
+    """The money may have moved: a second debit would take it twice."""
+    person = under_mandate()
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT)
+    person.wait(AT + timedelta(days=60))
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT + timedelta(days=60))
+    person.wait(AT + timedelta(days=120))
+    assert [row.outbox_id.rpartition(":")[2] for row in person.outbox if row.channel == "instruction"] == ["1"]
+    (waiting,) = person.state.settlement.open.values()
+    assert (waiting.submitted, waiting.attempt) == (True, 1)

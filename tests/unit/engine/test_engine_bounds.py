@@ -19,6 +19,7 @@ from engine.commands import (
     EditTransaction,
     ExternalId,
     Mcc,
+    ReportResult,
     RoundingPatch,
     SetBudget,
     Slug,
@@ -180,3 +181,13 @@ def test_told_marks_do_not_outlive_their_budget() -> None:
     book.tell(["budget:a:1:70", "budget:ab:1:70", "jar:a"], day)
     book.forget("budget:a:")
     assert set(book.told) == {"budget:ab:1:70", "jar:a"}
+
+
+def test_a_report_of_the_host_is_taken_however_full_the_books_are() -> None:
+    """The money has moved: refusing to write it down would lose it."""
+    book = Book()
+    book.tell(DepositToJar(jar_id=book.state.default_jar_id, amount=100))
+    (waiting,) = book.state.settlement.open
+    assert refused_at_last(lambda i: book.spend(1_000, f"c{i}")).code == "conflict"
+    book.tell(ReportResult(instruction_id=waiting, status="done"))
+    assert book.state.ledger.balance(f"jar:{book.state.default_jar_id}:settled", "INR") == 100

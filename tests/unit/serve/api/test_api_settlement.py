@@ -87,6 +87,9 @@ async def test_only_the_host_reports_and_a_second_result_is_a_conflict(rest: Res
     line = f"POST /instructions/{waiting['instruction_id']}/result"
     assert (await ask(rest, line, {"status": "done"})).status_code == 403
     service = {"user": "wallet", "role": "service"}
+    for at in ("0001-01-01T00:00:00+05:30", "9999-12-31T23:59:59-05:30", "2026-11-20T09:00:00", "2026-11-22T09:00:00Z"):
+        told = await ask(rest, f"{line}?user_id=asha", {"status": "done", "at": at}, **service)
+        assert (told.status_code, told.json()["errors"][0]["field"]) == (422, "at"), at
     failed = {"status": "failed", "reason": "insufficient_funds"}
     assert (await ask(rest, f"{line}?user_id=asha", failed, **service)).status_code == 200
     assert (await ask(rest, f"{line}?user_id=asha", failed, **service)).status_code == 200
