@@ -10,6 +10,7 @@ from engine.alerts import Draft
 from engine.budgets import EXCEEDED, THRESHOLDS_PERCENT, Budget, Standing, mark, passed, percent
 from engine.burn_rate import is_quiet, measure, safe_per_day
 from engine.money import show
+from engine.recurring import bills
 from engine.spending import OVERALL
 from engine.state import UserState
 from engine.taxonomy import CATEGORIES
@@ -49,7 +50,7 @@ def of_pace(state: UserState, after: Iterable[Standing], today: date, spend: tup
             continue
         rate = measure(state.spending, state.categories.members(budget.category), (start, end), today, spend)
         if rate.projected.mid > limit:
-            drafts.append(_pace(state, one, rate.projected.mid, rate.days_left))
+            drafts.append(_pace(state, one, rate.projected.mid, rate.days_left, today))
     return drafts
 
 
@@ -109,9 +110,10 @@ def _threshold(state: UserState, one: Standing, new: list[str], today: date) -> 
     )
 
 
-def _pace(state: UserState, one: Standing, projected: int, days_left: int) -> Draft:
+def _pace(state: UserState, one: Standing, projected: int, days_left: int, today: date) -> Draft:
     budget, limit, currency = one.budget, one.limit, state.profile.currency
-    safe = safe_per_day(limit - one.spent, days_left)
+    due = bills(state.recurring, state.categories.members(budget.category), today, one.end)
+    safe = safe_per_day(limit - one.spent - due, days_left)
     last = day(one.end - timedelta(days=1))
     return Draft(
         type="burn_rate",

@@ -35,6 +35,11 @@ def local_midnight(day: date, zone_name: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone(zone_name)).astimezone(UTC)
 
 
+def local_time(day: date, hour: int, zone_name: str) -> datetime:
+    """Return the instant (UTC) at which an hour strikes on a local date."""
+    return datetime(day.year, day.month, day.day, hour, tzinfo=zone(zone_name)).astimezone(UTC)
+
+
 def _clamped(year: int, month: int, day: int) -> date:
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     following = date(year + month // 12, month % 12 + 1, 1)

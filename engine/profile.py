@@ -137,7 +137,8 @@ def _check_free(profile: Profile, *, has_postings: bool, has_limits: bool) -> No
         raise invalid("currency", f"is {profile.currency} and cannot change once money has moved; open a new user")
     if has_limits or profile.plan.amount is not None:
         raise invalid(
-            "currency", f"is {profile.currency} in budgets, targets, the plan or a mandate; remove them first"
+            "currency",
+            f"is {profile.currency} in budgets, schedules, targets, the plan or a mandate; remove them first",
         )
 
 

@@ -24,7 +24,8 @@ from engine.burn_rate import measure, safe_per_day
 from engine.jars import Jar
 from engine.paging import page
 from engine.pledges import GetGroups, memberships
-from engine.queries_planning import GetCategories, PlanningQuery
+from engine.queries_planning import GetCategories, GetRecurring, GetSchedules, PlanningQuery
+from engine.recurring import bills
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView
@@ -164,7 +165,7 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return _accounts(state, query)
         case GetInstructions() | GetInstruction() | GetMandates():
             return _instructions(state, query)
-        case GetCategories():
+        case GetCategories() | GetSchedules() | GetRecurring():
             return queries_planning.answer(state, query)
 
 
@@ -209,7 +210,10 @@ def _newest(state: UserState) -> list[Jar]:
 
 def _budgets(state: UserState, today: date) -> list[BudgetView]:
     newest = sorted(state.budgets.values(), key=lambda b: b.budget_id, reverse=True)
-    return [views_budgets.budget(one, state.spending, state.categories.members(one.category), today) for one in newest]
+    return [
+        views_budgets.budget(one, state.spending, state.recurring, state.categories.members(one.category), today)
+        for one in newest
+    ]
 
 
 def profile(state: UserState, today: date) -> ProfileView:
@@ -249,6 +253,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
     month = periods.budget_period(today, "monthly", monthly.starts_on if monthly else 1)
     rate = measure(state.spending, None, month, today)
     limit = sum(monthly.terms(month[0])) if monthly else None
+    due = bills(state.recurring, None, today, month[1])
     return BurnRates(
         currency=state.profile.currency,
         spent=rate.spent,
@@ -256,7 +261,7 @@ def burn_rates(state: UserState, today: date) -> BurnRates:
         weighted_per_day=rate.weighted_per_day,
         projected=rate.projected,
         days_left=rate.days_left,
-        safe_per_day=None if limit is None else safe_per_day(limit - rate.spent, rate.days_left),
+        safe_per_day=None if limit is None else safe_per_day(limit - rate.spent - due, rate.days_left),
         items=[_burn_rate(state, budget, today) for budget in state.budgets.values()],
     )
 
@@ -265,6 +270,7 @@ def _burn_rate(state: UserState, budget: budgets.Budget, today: date) -> BurnRat
     start, end = budget.bounds(today)
     rate = measure(state.spending, state.categories.members(budget.category), (start, end), today)
     limit = sum(budget.terms(start))
+    due = bills(state.recurring, state.categories.members(budget.category), today, end)
     return BurnRateView(
         category=budget.category,
         period=budget.period,
@@ -278,7 +284,7 @@ def _burn_rate(state: UserState, budget: budgets.Budget, today: date) -> BurnRat
         days_elapsed=rate.days_elapsed,
         days_left=rate.days_left,
         limit=limit,
-        safe_per_day=safe_per_day(limit - rate.spent, rate.days_left),
+        safe_per_day=safe_per_day(limit - rate.spent - due, rate.days_left),
     )
 
 

@@ -1,10 +1,10 @@
-"""What can be read of a person's plans: categories."""
+"""What can be read of a person's plans: categories, schedules."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine import views_categories
+from engine import recurring, views_categories, views_recurring
 from engine.paging import page
 from engine.state import UserState
 
@@ -18,10 +18,30 @@ class GetCategories(Struct, frozen=True, omit_defaults=True, tag="categories"):
     archived: bool = False
 
 
-PlanningQuery = GetCategories
+class GetSchedules(Struct, frozen=True, omit_defaults=True, tag="schedules"):
+    """The schedules, newest first."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+
+
+class GetRecurring(Struct, frozen=True, tag="recurring"):
+    """One schedule."""
+
+    recurring_id: str
+
+
+PlanningQuery = GetCategories | GetSchedules | GetRecurring
 
 
 def answer(state: UserState, query: PlanningQuery) -> Struct:
     """Answer from the state alone."""
-    known = views_categories.known(state.categories, query.locale, archived=query.archived)
-    return page(known, "slug", query.limit, query.cursor)
+    currency = state.profile.currency
+    match query:
+        case GetCategories(limit, cursor, locale, archived):
+            return page(views_categories.known(state.categories, locale, archived=archived), "slug", limit, cursor)
+        case GetSchedules(limit, cursor):
+            newest = [views_recurring.schedule(one, currency) for one in reversed(state.recurring.values())]
+            return page(newest, "recurring_id", limit, cursor)
+        case GetRecurring(recurring_id):
+            return views_recurring.schedule(recurring.find(state.recurring, recurring_id), currency)

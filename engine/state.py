@@ -14,6 +14,7 @@ from engine.jars import Jar
 from engine.ledger import Ledger
 from engine.parked import Parked
 from engine.profile import Profile
+from engine.recurring import Recurring
 from engine.roundups import SavedToday
 from engine.settlement import Settlement
 from engine.spending import Spending
@@ -34,6 +35,7 @@ class UserState(Struct, kw_only=True):
     default_jar_id: str = ""
     budgets: dict[str, Budget] = field(default_factory=dict)
     categories: Categories = field(default_factory=Categories)
+    recurring: dict[str, Recurring] = field(default_factory=dict)
     spending: Spending = field(default_factory=Spending)
     saved_today: SavedToday = field(default_factory=SavedToday)
     streaks: dict[str, Streak] = field(default_factory=dict)

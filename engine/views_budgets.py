@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from engine.budgets import EXCEEDED, THRESHOLDS_PERCENT, Budget, passed, percent
 from engine.burn_rate import Projection, measure, safe_per_day
+from engine.recurring import Recurring, bills
 from engine.spending import Slugs, Spending
 
 
@@ -20,6 +21,7 @@ class BudgetView(Struct, frozen=True, kw_only=True):
     """A budget. `limit` = `base` (as it was set) + `carried` (from the periods before, negative after overspending).
 
     `provisional` is the part of `spent` that may still change. `percent` is rounded down; `left` = limit - spent.
+    `bills_due` is what schedules still take in the period: `safe_per_day` = max(0, left - bills_due) / days left.
     """
 
     budget_id: str
@@ -35,19 +37,21 @@ class BudgetView(Struct, frozen=True, kw_only=True):
     provisional: int
     percent: int
     left: int
+    bills_due: int
     safe_per_day: int
     projected: Projection
     thresholds: list[ThresholdView]
     rollover: str = "none"
 
 
-def budget(one: Budget, spending: Spending, slugs: Slugs, today: date) -> BudgetView:
+def budget(one: Budget, spending: Spending, schedules: dict[str, Recurring], slugs: Slugs, today: date) -> BudgetView:
     """Return a budget of these categories for the period that holds `today`."""
     start, end = one.bounds(today)
     spent = one.spent_in(start)
     base, carried = one.terms(start)
     limit = base + carried
     rate = measure(spending, slugs, (start, end), today)
+    due = bills(schedules, slugs, today, end)
     reached = passed(spent, limit)
     return BudgetView(
         budget_id=one.budget_id,
@@ -63,7 +67,8 @@ def budget(one: Budget, spending: Spending, slugs: Slugs, today: date) -> Budget
         provisional=spending.provisional(start, end, slugs),
         percent=percent(spent, limit),
         left=limit - spent,
-        safe_per_day=safe_per_day(limit - spent, rate.days_left),
+        bills_due=due,
+        safe_per_day=safe_per_day(limit - spent - due, rate.days_left),
         projected=rate.projected,
         thresholds=[ThresholdView(at=t, passed=str(t) in reached) for t in (*THRESHOLDS_PERCENT, EXCEEDED)],
         rollover=one.rollover,

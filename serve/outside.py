@@ -6,6 +6,7 @@ from `DATA/keys` and never in Postgres, and where a request comes in its code is
 
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import msgspec
 from typing_extensions import override
 
 from actors.rates import RateTable
+from adapters.calendars import recurrence
 from engine.outside import Nothing, Outside, Rate
 from serve.auth import keys as signing
 from serve.auth.keys import KeyRing
@@ -47,6 +49,11 @@ class Secrets(Nothing):
     def rate(self, base: str, quote: str, day: date) -> Rate | None:
         """Return the last rate known on or before a day; None when there is none."""
         return None if self._rates is None else self._rates.rate(base, quote, day)
+
+    @override
+    def occurrences(self, rrule: str, starts_on: date, after: date, count: int) -> Sequence[date]:
+        """Return `adapters.calendars.recurrence.occurrences`."""
+        return recurrence.occurrences(rrule, starts_on, after, count)
 
 
 def of_instance(told: bytes) -> Outside:

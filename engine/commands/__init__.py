@@ -43,6 +43,15 @@ from engine.commands.jars import (
     UnlockJar,
 )
 from engine.commands.profile import OpenUser, RaiseCaps, RoundingPatch, UpdateProfile
+from engine.commands.recurring import (
+    CheckRecurring,
+    CreateRecurring,
+    DeleteRecurring,
+    EditRecurring,
+    RecurringChanges,
+    RemindRecurring,
+    UnlinkRecurring,
+)
 from engine.commands.settlement import (
     ReportResult,
     RequestWithdrawal,
@@ -112,6 +121,12 @@ Command = (
     | DeleteBudget
     | CreateCategory
     | EditCategory
+    | CheckRecurring
+    | CreateRecurring
+    | DeleteRecurring
+    | EditRecurring
+    | RemindRecurring
+    | UnlinkRecurring
     | Confirm
     | RaiseCaps
     | CreateAccount
@@ -147,19 +162,23 @@ __all__ = [
     "BudgetPeriod",
     "CancelUnlock",
     "CategoryChanges",
+    "CheckRecurring",
     "Command",
     "Confirm",
     "CreateAccount",
     "CreateCategory",
     "CreateJar",
+    "CreateRecurring",
     "Currency",
     "DeleteBudget",
     "DeleteJar",
+    "DeleteRecurring",
     "DepositToJar",
     "Direction",
     "EditAccount",
     "EditCategory",
     "EditJar",
+    "EditRecurring",
     "EditTransaction",
     "EndLock",
     "EndMandate",
@@ -185,7 +204,9 @@ __all__ = [
     "Provenance",
     "RaiseCaps",
     "RecordTransaction",
+    "RecurringChanges",
     "RefundPolicy",
+    "RemindRecurring",
     "RemoveAccount",
     "ReportResult",
     "RequestWithdrawal",
@@ -206,6 +227,7 @@ __all__ = [
     "TransactionFields",
     "TransferToJar",
     "UndoRefund",
+    "UnlinkRecurring",
     "UnlockJar",
     "UpdateProfile",
     "Withdraw",

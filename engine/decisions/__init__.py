@@ -11,6 +11,7 @@ from engine.decisions import (
     jars,
     locks,
     profile,
+    recurring,
     settlement,
     transactions,
 )
@@ -27,5 +28,6 @@ DECIDE: dict[type, Decide] = {
     **settlement.DECIDE,
     **autopay.DECIDE,
     **categories.DECIDE,
+    **recurring.DECIDE,
 }
 DECIDE[Confirm] = challenges.confirming(DECIDE)

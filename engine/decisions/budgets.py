@@ -15,7 +15,11 @@ def _set_budget(state: UserState, command: SetBudget, _: Facts, context: Context
     slugs = state.categories.members(command.category)
     event = budgets.set_limit(state.budgets, state.spending, slugs, command, context, today)
     name = budgets.key(event.category, event.period)
-    return shown(state, [event], lambda after: views_budgets.budget(after.budgets[name], after.spending, slugs, today))
+    return shown(
+        state,
+        [event],
+        lambda after: views_budgets.budget(after.budgets[name], after.spending, after.recurring, slugs, today),
+    )
 
 
 def _delete_budget(state: UserState, command: DeleteBudget, _: Facts, context: Context) -> Decision:

@@ -38,7 +38,7 @@ def _raise_caps(state: UserState, command: RaiseCaps, _: Facts, context: Context
 
 
 def _changes(state: UserState, command: UpdateProfile, context: Context) -> Decision:
-    has_limits = bool(state.budgets or state.settlement.mandate) or any(
+    has_limits = bool(state.budgets or state.recurring or state.settlement.mandate) or any(
         j.target_amount or (j.plan and j.plan.amount) for j in state.jars.values()
     )
     events: list[Any] = [

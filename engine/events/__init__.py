@@ -31,6 +31,15 @@ from engine.events.jars import (
     JarUnlockStarted,
 )
 from engine.events.profile import ProfileUpdated, UserOpened
+from engine.events.recurring import (
+    Due,
+    RecurringCreated,
+    RecurringDeleted,
+    RecurringEdited,
+    RecurringMatched,
+    RecurringMissed,
+    RecurringUnlinked,
+)
 from engine.events.settlement import (
     IncomeAwaited,
     Instruction,
@@ -74,6 +83,12 @@ Event = (
     | BudgetDeleted
     | CategoryCreated
     | CategoryEdited
+    | RecurringCreated
+    | RecurringDeleted
+    | RecurringEdited
+    | RecurringMatched
+    | RecurringMissed
+    | RecurringUnlinked
     | AlertRaised
     | TimerSet
     | TimerCancelled
@@ -115,6 +130,7 @@ __all__ = [
     "DatedAmount",
     "DebitPutOff",
     "DebitSubmitted",
+    "Due",
     "Event",
     "Hold",
     "IncomeAwaited",
@@ -139,6 +155,12 @@ __all__ = [
     "MandateSet",
     "Posting",
     "ProfileUpdated",
+    "RecurringCreated",
+    "RecurringDeleted",
+    "RecurringEdited",
+    "RecurringMatched",
+    "RecurringMissed",
+    "RecurringUnlinked",
     "RoundUp",
     "Severity",
     "SkipReason",

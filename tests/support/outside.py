@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from hashlib import sha256
 
+from adapters.calendars import recurrence
 from engine.outside import Rate
 from engine.rate_book import RateBook
 
@@ -26,4 +27,4 @@ class Told:
         return self.book.rate(base, quote, day)
 
     def occurrences(self, rrule: str, starts_on: date, after: date, count: int) -> Sequence[date]:
-        raise ValueError(f"no calendar is told for {rrule}")
+        return recurrence.occurrences(rrule, starts_on, after, count)

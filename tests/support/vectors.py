@@ -11,6 +11,7 @@ from engine import money
 from engine.behaviour import Refused, Turn
 from engine.commands import Command, RecordTransaction
 from engine.queries import GetAccounts
+from engine.queries_planning import GetSchedules
 from engine.rate_book import DatedRate
 from tests.support.person import BEHAVIOUR, Person
 
@@ -50,6 +51,7 @@ class Then(Struct, frozen=True, forbid_unknown_fields=True):
     balances: dict[str, int] | None = None
     text: str | None = None
     accounts: dict[str, Any] | None = None
+    recurring: dict[str, Any] | None = None
 
 
 class Vector(Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,6 +122,9 @@ def _check_turns(then: Then, person: Person, turns: list[Turn], at: datetime) ->
     if then.accounts is not None:
         found = person.ask(GetAccounts(), at)["items"]
         _match(_names(then.accounts, person), {one["name"]: one for one in found}, "accounts")
+    if then.recurring is not None:
+        found = person.ask(GetSchedules(), at)["items"]
+        _match(_names(then.recurring, person), {one["name"]: one for one in found}, "recurring")
     _check_balances(then, person)
 
 
@@ -164,6 +169,7 @@ def _names(value: Any, person: Person) -> Any:
     if isinstance(value, str) and value.startswith("$"):
         ids = {jar.name: jar.jar_id for jar in person.state.jars.values()}
         ids |= {account.name: account.account_id for account in person.state.accounts.values()}
+        ids |= {one.name: one.recurring_id for one in person.state.recurring.values()}
         ids |= {t.external_id: t.transaction_id for t in person.transactions.values()}
         if value == "$challenge":
             return list(person.state.challenges.known)[-1]

@@ -1,0 +1,1 @@
+"""Calendars from the outside: what knows on which days a rule falls."""
