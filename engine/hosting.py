@@ -29,7 +29,6 @@ from engine.queries import Query
 from engine.state import UserState
 from engine.views import Changed, Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
-STATE_SCHEMA = "user/13"
 STATE_SCHEMA = "user/14"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
