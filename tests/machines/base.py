@@ -20,7 +20,7 @@ from engine.commands.groups import (
     VoidContribution,
 )
 from tests.machines.anything import Anything
-from tests.machines.world import REFUSALS, Member, check_reads
+from tests.machines.world import REFUSALS, Member, check_reads, check_rows
 
 START = datetime(2026, 10, 20, 6, tzinfo=UTC)
 
@@ -86,11 +86,13 @@ class Base(RuleBasedStateMachine):
         """Two reads never disagree; a refusal is of a known kind."""
         for member in self.members:
             check_reads(member, self.at)
+            check_rows(member)
             assert {refused.code for refused in member.refusals} <= REFUSALS
 
     @override
     def teardown(self) -> None:
         for member in getattr(self, "members", []):
             check_reads(member, self.at)
+            check_rows(member)
             member.crash()
             member.crash(snapshot_at=member.seq // 2)

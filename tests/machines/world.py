@@ -4,16 +4,20 @@ What it may do is what the real runtime may: lose what was not committed, forget
 deliver a letter again, late, or between any two turns of others; it keeps the order of one sender.
 """
 
+from collections import defaultdict
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 from typing_extensions import override
 
+from engine import standing
 from engine.behaviour import Context, Facts, Prediction, Refused, Turn
 from engine.commands import Command
-from engine.ledger import check_balanced
+from engine.ledger import HELD, check_balanced
+from engine.pledges import SPENT
 from engine.queries import GetBudgets, GetBurnRate, GetJar, GetJars, GetProfile, GetStreaks
+from engine.spending import OVERALL
 from tests.machines.anything import Seen, plain
 from tests.support.person import BEHAVIOUR, Person, replayed
 
@@ -131,3 +135,36 @@ def check_reads(member: Member, at: datetime) -> None:
     assert {(r["category"], r["period"]): (r["spent"], r["limit"]) for r in rates["items"]} == shown
     assert member.ask(GetProfile(), at) == overview["profile"]
     assert member.ask(GetStreaks(), at)["items"][0] == overview["streak"]
+
+
+def check_rows(member: Member) -> None:
+    """What the list of transactions shows is what the books hold: spent, held, budgeted, and saved provisionally."""
+    state, home = member.state, member.state.profile.currency
+    books: dict[tuple[str, str], int] = defaultdict(int)
+    spent: dict[tuple[date, str], int] = defaultdict(int)
+    for view in member.transactions.values():
+        for key, amount in standing.books(view).items():
+            books[key] += amount
+        for one in standing.spent(view):
+            spent[one.local_date, one.category] += one.amount
+    listed = {key: amount for key, amount in books.items() if amount and key[0].startswith(("expense:", HELD))}
+    held = {
+        (account, currency): amount
+        for currency, book in state.ledger.balances.items()
+        for account, amount in book.items()
+        if account.startswith(("expense:", HELD)) and account != SPENT
+    }
+    assert held == listed
+    provisional = sum(
+        amount for account, amount in state.ledger.balances.get(home, {}).items() if account.endswith(":provisional")
+    )
+    assert provisional == sum(part.amount for hold in state.holds.values() for part in hold.saved)
+    for budget in state.budgets.values():
+        start, end = budget.bounds(state.profile.today(member.turns[-1].at))
+        expected = sum(
+            amount for (day, name), amount in spent.items() if start <= day < end and budget.category == name
+        )
+        if budget.category == OVERALL:
+            expected = sum(amount for (day, _), amount in spent.items() if start <= day < end)
+        if budget.category in {OVERALL, "food", "travel"}:
+            assert budget.spent_in(start) == expected, budget.category
