@@ -108,7 +108,9 @@ def settle(
     """Return the postings by which a round-up follows its transaction, stage by stage, as far as a jar has it."""
     before, today = held_now(state, known), state.profile.today(context.at)
     taken = {part.jar_id: part.amount for part in now.taken_back}
-    wanted_by_jar = goal(state, before, max(0, round_up.amount - sum(taken.values())), today)
+    gone = {} if known.transaction_id in state.holds else gone_with(state, known)
+    staying = round_up.amount - sum(taken.values()) - sum(gone.values())
+    wanted_by_jar = goal(state, before, max(0, staying), today)
     was = "provisional" if known.status in OPEN else "accrued"
     stage = "provisional" if now.status in OPEN else "accrued"
     currency = state.profile.currency
@@ -127,7 +129,7 @@ def settle(
         net[jar_id] = wanted
     return Saving(
         round_up,
-        shares({jar_id: net.get(jar_id, 0) + taken.get(jar_id, 0) for jar_id in {**net, **taken}}),
+        shares({jar_id: {**gone, **net}.get(jar_id, 0) + taken.get(jar_id, 0) for jar_id in {**gone, **net, **taken}}),
         shares(net),
         postings,
         shares({jar_id: net[jar_id] - before.get(jar_id, 0) for jar_id in net}),
@@ -140,6 +142,11 @@ def held_now(state: UserState, known: TransactionView) -> dict[str, int]:
     if hold is not None:
         return {part.jar_id: part.amount for part in hold.saved}
     return {jar_id: amount for jar_id, amount in net_of(known).items() if jar_id in state.jars}
+
+
+def gone_with(state: UserState, known: TransactionView) -> dict[str, int]:
+    """Return what a transaction saved in jars that are deleted: it moved on with them, and is not saved again."""
+    return {jar_id: amount for jar_id, amount in net_of(known).items() if amount and jar_id not in state.jars}
 
 
 def goal(state: UserState, before: dict[str, int], total: int, today: date) -> dict[str, int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine import activity, holds, life
 from engine.behaviour import Refused
-from engine.commands import EditTransaction, ExpireAuthorisation, RecordTransaction, SetBudget
+from engine.commands import CreateJar, DeleteJar, EditTransaction, ExpireAuthorisation, RecordTransaction, SetBudget
 from engine.events import TimerCancelled
 from engine.views import TransactionView
 from tests.support.person import BEHAVIOUR, Person, replayed
@@ -262,3 +262,17 @@ def test_what_was_spent_does_not_depend_on_the_order_of_reports(data: st.DataObj
         assert state.jars[person.jar_id("Savings")].saved == -state.ledger.balance("promised", "INR")
         assert replayed(person.bodies) == state
         assert len({(v.source, v.external_id) for v in person.transactions.values()}) == len(person.transactions)
+
+
+def test_what_moved_on_with_a_deleted_jar_is_not_saved_again() -> None:
+    """Found by review: an amendment after the jar was gone saved the whole round-up a second time."""
+    person = Person(at=AT)
+    person.do(CreateJar(name="A", priority=1), AT)
+    person.do(report(), AT)
+    person.do(DeleteJar(jar_id=person.jar_id("A"), move_to=person.jar_id("Savings")), AT)
+    person.do(report(amount=19_900, revision=1), AT)
+    assert person.overview(AT)["total_saved"] == 275
+    person.do(report(amount=19_300, revision=2), AT)
+    assert person.overview(AT)["total_saved"] == 700
+    person.do(report(status="reversed"), AT)
+    assert person.overview(AT)["total_saved"] == 275

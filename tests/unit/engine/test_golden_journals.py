@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine import standing
 from engine.alerts import AlertView
 from engine.behaviour import Context, Facts, Refused, Turn
 from engine.commands import EditTransaction, RecordTransaction
@@ -86,14 +87,47 @@ def test_old_rows_are_read_and_say_what_the_events_say(life: Life) -> None:
 
 @pytest.mark.parametrize("life", LIVES)
 def test_life_goes_on_from_an_old_journal(life: Life) -> None:
-    """Every old transaction can be given another category, and every old purchase be refunded, from its old row."""
-    for view in rows(life).values():
-        state = replayed(life)
-        saved = sum(jar.saved for jar in state.jars.values())
-        _carry_on(state, life, view, EditTransaction(transaction_id=view.transaction_id, category="other"))
-        _carry_on(state, life, view, _refund(view))
+    """Each old transaction can be given another category, be refunded, amended and reversed, from its old row."""
+    for transaction_id in rows(life):
+        state, known = replayed(life), rows(life)
+        for command in (_other_category, _refund, _amended, _reversed):
+            _carry_on(state, life, known, command(known[transaction_id]))
         assert all(sum(book.values()) == 0 for book in state.ledger.balances.values())
-        assert 0 <= sum(jar.saved for jar in state.jars.values()) <= saved
+        assert all(amount >= 0 for account, amount in _home(state).items() if account.startswith("jar:"))
+        for category in {view.category for view in known.values()}:
+            listed = sum(
+                one.amount for view in known.values() for one in standing.spent(view) if one.category == category
+            )
+            assert _home(state).get(f"expense:{category}", 0) == listed
+
+
+def _home(state: UserState) -> dict[str, int]:
+    return state.ledger.balances.get(state.profile.currency, {})
+
+
+def _other_category(view: TransactionView) -> Any:
+    return EditTransaction(transaction_id=view.transaction_id, category="other")
+
+
+def _amended(view: TransactionView) -> Any:
+    return _again(view, "settled", view.amount + 1, 1)
+
+
+def _reversed(view: TransactionView) -> Any:
+    return _again(view, "reversed", view.amount, 1)
+
+
+def _again(view: TransactionView, status: Any, amount: int, revision: int) -> RecordTransaction:
+    return RecordTransaction(
+        external_id=view.external_id,
+        source=view.source,
+        origin=view.origin,
+        amount=amount,
+        currency=view.currency,
+        kind=view.kind,  # type: ignore[arg-type]
+        status=status,
+        revision=revision,
+    )
 
 
 def _refund(view: TransactionView) -> RecordTransaction:
@@ -108,13 +142,18 @@ def _refund(view: TransactionView) -> RecordTransaction:
     )
 
 
-def _carry_on(state: UserState, life: Life, view: TransactionView, command: Any) -> None:
+def _carry_on(state: UserState, life: Life, known: dict[str, TransactionView], command: Any) -> None:
     ids = (f"new-{number}" for number in range(100))
-    facts = Facts({view.transaction_id: view}, {(view.origin, view.source, view.external_id): view})
-    context = Context(life.read_at, len(life.turns) + 1, ids.__next__, None, Told())
+    facts = Facts(dict(known), {(view.origin, view.source, view.external_id): view for view in known.values()})
+    seq = len(life.turns) + 1
+    context = Context(life.read_at, seq, ids.__next__, None, Told())
     try:
         decision = BEHAVIOUR.decide(state, command, facts, context)
     except Refused:
         return
-    for event in BEHAVIOUR.decode_turn(BEHAVIOUR.encode_turn(decision.events, decision.result))[0]:
+    events, result = BEHAVIOUR.decode_turn(BEHAVIOUR.encode_turn(decision.events, decision.result))
+    for event in events:
         BEHAVIOUR.evolve(state, event)
+    turn = Turn(life.entity_id, seq, life.read_at, events, result, decision.outbox)
+    for row in BEHAVIOUR.rows(turn).transactions:
+        known[row.transaction_id] = BEHAVIOUR.decode_transaction(row.sealed)
