@@ -29,7 +29,7 @@ from engine.queries import Query
 from engine.state import UserState
 from engine.views import Changed, Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
-STATE_SCHEMA = "user/14"
+STATE_SCHEMA = "user/15"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -120,11 +120,11 @@ class UserBehaviour:
             if duplicate:
                 return _JSON.encode(receipts.receipt(turn, duplicate=True))
             return _receipt_json(turn)
-        if type(result) is Changed or (type(result) is Refunded and not result.linked):
+        if (type(result) is Changed and not result.edited) or (type(result) is Refunded and not result.linked):
             return _JSON.encode(receipts.receipt(turn, duplicate=duplicate))
         if type(result) is Declined:
             return b"null"
-        if type(result) is Edited or type(result) is Refunded:
+        if type(result) is Edited or type(result) is Refunded or type(result) is Changed:
             return _JSON.encode(result.transaction)
         return _JSON.encode(result.view)
 
@@ -139,7 +139,7 @@ class UserBehaviour:
 
     def push(self, turn: Turn) -> bytes:
         """Return the turn's events on the socket, as JSON."""
-        shown = _receipt_json(turn) if type(turn.result) is Refunded else self.answer(turn)
+        shown = _receipt_json(turn) if type(turn.result) in (Refunded, Changed) else self.answer(turn)
         return _JSON.encode(receipts.pushed(turn, Raw(shown)))
 
     def rows(self, turn: Turn) -> Rows:
@@ -160,7 +160,7 @@ class UserBehaviour:
         timers: Sequence[TimerRow] = ()
         records: Sequence[RecordRow] = ()
         orders: Sequence[OutboxRow] = ()
-        if len(turn.events) > 1 or view is None:
+        if len(turn.events) > 1 or view is None or type(result) is Changed:
             raised = [_alert_row(e) for e in turn.events if type(e) is AlertRaised]
             timers = [_timer_row(e) for e in turn.events if type(e) is TimerSet or type(e) is TimerCancelled]
             records, orders = rows_settlement.of_turn(turn)

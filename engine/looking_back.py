@@ -4,7 +4,15 @@ from msgspec import UNSET
 
 from engine import drawing
 from engine.behaviour import Needs
-from engine.commands import Command, EditTransaction, ExpireAuthorisation, ExpireRefund, RecordTransaction, UndoRefund
+from engine.commands import (
+    Command,
+    DeleteTransaction,
+    EditTransaction,
+    ExpireAuthorisation,
+    ExpireRefund,
+    RecordTransaction,
+    UndoRefund,
+)
 
 
 def needs(command: Command) -> Needs | None:
@@ -25,6 +33,6 @@ def needs(command: Command) -> Needs | None:
         return Needs(transaction_ids=(command.transaction_id, *linked))
     if type(command) is UndoRefund:
         return Needs(transaction_ids=(command.transaction_id, command.original_id))
-    if type(command) is ExpireAuthorisation or type(command) is ExpireRefund:
+    if isinstance(command, ExpireAuthorisation | ExpireRefund | DeleteTransaction):
         return Needs(transaction_ids=(command.transaction_id,))
     return None

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, field, structs
 from engine import money, periods
 from engine.behaviour import Context, invalid
 from engine.commands import AutoSaving, OpenUser, Plan, RefundPolicy, Rounding, RoundingPatch, UpdateProfile
+from engine.commands.types import TenantMode
 from engine.events import ProfileUpdated, UserOpened
 from engine.roundups import check_rounding
 
@@ -16,6 +17,7 @@ NOTIFICATIONS_MAX = 100
 class Profile(Struct, kw_only=True):
     """The settings as they stand; a change acts on later events only."""
 
+    tenant_mode: TenantMode = "sandbox"
     currency: str = "INR"
     time_zone: str = "Asia/Kolkata"
     name: str | None = None
@@ -82,6 +84,7 @@ def open_user(command: OpenUser, context: Context) -> UserOpened:
         name=command.name,
         phone=command.phone,
         auto_saving=AutoSaving(state=command.auto_saving),
+        tenant_mode=command.tenant_mode,
     )
 
 
@@ -153,6 +156,7 @@ def _patched(rounding: Rounding, patch: RoundingPatch) -> Rounding:
 
 def opened(profile: Profile, event: UserOpened) -> None:
     """Take over the settings an actor was opened with."""
+    profile.tenant_mode = event.tenant_mode
     profile.currency, profile.time_zone = event.currency, event.time_zone
     profile.name, profile.phone = event.name, event.phone
     _switch(profile, event.auto_saving, event.at)

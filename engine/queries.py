@@ -244,6 +244,7 @@ def profile(state: UserState, today: date) -> ProfileView:
         monthly_budget=monthly.limit if monthly else None,
         notifications=p.notifications,
         sweep_threshold=sweeps.threshold(state),
+        tenant_mode=p.tenant_mode,
     )
 
 

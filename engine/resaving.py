@@ -90,7 +90,7 @@ def _afresh(state: UserState, known: TransactionView, now: TransactionView, toda
         return RoundUp("skipped", reason="rate_pending" if now.currency != profile.currency else "not_eligible")
     in_time = known.recorded_at if known.status in OPEN else context.at
     return roundups.decide(
-        roundups.Spend(now.amount, now.kind, now.direction, now.occurred_at, now.balance_after),
+        roundups.Spend(now.amount, now.kind, now.direction, now.occurred_at, now.balance_after, now.provenance),
         roundups.Saver(
             profile.rounding,
             profile.currency,
@@ -98,6 +98,7 @@ def _afresh(state: UserState, known: TransactionView, now: TransactionView, toda
             profile.saving_since,
             state.saved_today.on(today),
             in_time,
+            profile.tenant_mode,
         ),
     )
 

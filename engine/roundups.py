@@ -75,6 +75,7 @@ class Spend(Struct, frozen=True, gc=False):
     direction: str
     occurred_at: datetime
     balance_after: int | None
+    provenance: str
     """What is known to be left where the round-up is taken from."""
 
 
@@ -87,6 +88,7 @@ class Saver(Struct, frozen=True, gc=False):
     saving_since: datetime | None
     saved_today: int
     at: datetime
+    tenant_mode: str
 
 
 def base_of(amount: int, unit: int, exact_multiple: str) -> int:
@@ -118,6 +120,8 @@ def _guard_before(spend: Spend, saver: Saver) -> SkipReason | None:
         return "not_eligible"
     if spend.kind == "p2p" and not saver.rounding.round_up_p2p:
         return "not_eligible"
+    if saver.tenant_mode == "live" and spend.provenance == "self_reported":
+        return "self_reported"
     if saver.state == "off":
         return "off"
     if saver.state == "paused":

@@ -39,7 +39,7 @@ from engine.streaks import StreakView
 from engine.views import Edited, Recorded, TransactionView
 
 FUTURE_MAX = timedelta(hours=24)
-_RESERVED = f"{OVERALL!r} names the total of all categories; give the category itself"
+RESERVED = f"{OVERALL!r} names the total of all categories; give the category itself"
 
 
 def direction_of(command: RecordTransaction) -> Direction:
@@ -58,19 +58,23 @@ def check(command: RecordTransaction, context: Context) -> datetime:
     if not money.known(command.currency):
         errors.append(FieldError("currency", currency_hint(command.currency)))
     if command.category == OVERALL:
-        errors.append(FieldError("category", _RESERVED))
+        errors.append(FieldError("category", RESERVED))
     if command.amount == 0 and command.status == "settled" and command.original is None:
         errors.append(FieldError("amount", "must be at least 1 minor unit for a settled event"))
     when = command.occurred_at or context.at
-    if when.tzinfo is None:
-        errors.append(FieldError("occurred_at", "needs an offset, for example 2026-11-20T09:30:00+05:30"))
-    elif when - context.at > FUTURE_MAX:
-        errors.append(FieldError("occurred_at", "lies more than 24 hours in the future"))
-    elif when.year < 1970:
-        errors.append(FieldError("occurred_at", "lies before 1970"))
+    errors += time_errors(when, context)
     if errors:
         raise Refused("invalid", "; ".join(f"{e.field}: {e.message}" for e in errors), errors)
     return when
+
+
+def time_errors(when: datetime, context: Context) -> list[FieldError]:
+    """Return what is wrong with the time of a payment."""
+    if when.tzinfo is None:
+        return [FieldError("occurred_at", "needs an offset, for example 2026-11-20T09:30:00+05:30")]
+    if when - context.at > FUTURE_MAX:
+        return [FieldError("occurred_at", "lies more than 24 hours in the future")]
+    return [FieldError("occurred_at", "lies before 1970")] if when.year < 1970 else []
 
 
 def categorise(command: RecordTransaction, context: Context) -> tuple[str, float, str]:
@@ -183,7 +187,7 @@ def _round_up(
     if state.accounts:
         left = accounts.spendable(state.accounts, command, when, profile.currency)
     return roundups.decide(
-        roundups.Spend(command.amount, command.kind, direction, when, left),
+        roundups.Spend(command.amount, command.kind, direction, when, left, command.provenance),
         roundups.Saver(
             profile.rounding,
             profile.currency,
@@ -191,6 +195,7 @@ def _round_up(
             profile.saving_since,
             state.saved_today.on(today),
             context.at,
+            profile.tenant_mode,
         ),
     )
 
@@ -248,7 +253,7 @@ def edit(state: UserState, command: EditTransaction, facts: Facts, context: Cont
         raise Refused("not_found", f"there is no transaction {command.transaction_id!r}")
     category = was.category if command.category is UNSET else command.category
     if category == OVERALL:
-        raise invalid("category", _RESERVED)
+        raise invalid("category", RESERVED)
     if was.refund_of is not None and category != was.category:
         raise Refused("conflict", "a refund has the category of its purchase; change that of the purchase")
     description = was.description if command.description is UNSET else command.description

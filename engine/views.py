@@ -181,6 +181,7 @@ class ProfileView(Struct, frozen=True, kw_only=True):
     monthly_budget: int | None
     notifications: dict[str, bool]
     sweep_threshold: int
+    tenant_mode: str
 
 
 class BurnRateView(Struct, frozen=True, kw_only=True):
@@ -280,6 +281,8 @@ class Changed(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="change
     streak: StreakView | None = None
     also: list[TransactionView] = []
     """Other transactions that the turn changed."""
+    edited: bool = False
+    """By the person, who is answered with the transaction."""
 
 
 class Edited(Struct, frozen=True, tag="edited"):

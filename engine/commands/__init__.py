@@ -60,6 +60,7 @@ from engine.commands.settlement import (
     Withdraw,
 )
 from engine.commands.transactions import (
+    DeleteTransaction,
     EditTransaction,
     ExpireAuthorisation,
     ExpireRefund,
@@ -103,6 +104,7 @@ Command = (
     | UpdateProfile
     | RecordTransaction
     | EditTransaction
+    | DeleteTransaction
     | ExpireAuthorisation
     | ExpireRefund
     | UndoRefund
@@ -173,6 +175,7 @@ __all__ = [
     "DeleteBudget",
     "DeleteJar",
     "DeleteRecurring",
+    "DeleteTransaction",
     "DepositToJar",
     "Direction",
     "EditAccount",

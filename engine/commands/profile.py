@@ -16,6 +16,7 @@ from engine.commands.types import (
     RefundPolicy,
     ShortText,
     Slug,
+    TenantMode,
 )
 
 
@@ -39,6 +40,8 @@ class OpenUser(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="open_
     name: Name | None = None
     phone: ShortText | None = None
     auto_saving: AutoSavingState = "off"
+    tenant_mode: TenantMode = "sandbox"
+    """In a `live` tenant what a person reports moves no settled money."""
 
 
 class UpdateProfile(

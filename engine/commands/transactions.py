@@ -15,6 +15,7 @@ from engine.commands.types import (
     Kind,
     Location,
     Mcc,
+    PositiveAmount,
     Provenance,
     ShortText,
     Slug,
@@ -90,11 +91,20 @@ class TransactionChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, 
     category: Slug | UnsetType = UNSET
     description: Text | None | UnsetType = UNSET
     note: Text | None | UnsetType = UNSET
+    amount: PositiveAmount | UnsetType = UNSET
+    """Of an own entry alone, as is `occurred_at`."""
+    occurred_at: datetime | UnsetType = UNSET
     refund_of: ExternalId | UnsetType = UNSET
     """The id of the purchase that this credit gave back; goes alone."""
 
 
 class EditTransaction(TransactionChanges, frozen=True, kw_only=True, omit_defaults=True, tag="edit_transaction"):
     """Change what a person may change of a transaction."""
+
+    transaction_id: str
+
+
+class DeleteTransaction(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="delete_transaction"):
+    """An own entry never was; its identity stays taken."""
 
     transaction_id: str

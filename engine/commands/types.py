@@ -40,6 +40,7 @@ Kind = Literal[
 Status = Literal["pending", "authorised", "settled", "reversed", "declined", "voided", "expired"]
 Provenance = Literal["self_reported", "wallet", "provider_signed", "provider_confirmed", "imported"]
 ExactMultiple = Literal["none", "full_unit"]
+TenantMode = Literal["sandbox", "live"]
 AutoSavingState = Literal["on", "paused", "off"]
 RefundPolicy = Literal["reverse", "keep"]
 PlanPeriod = Literal["day", "week", "month"]

@@ -2,9 +2,16 @@
 
 from msgspec import UNSET
 
-from engine import accounts, arrivals, rates, refund_life, refunds, settling, transactions
+from engine import accounts, arrivals, own_entries, rates, refund_life, refunds, settling, transactions
 from engine.behaviour import Context, Decision, Facts
-from engine.commands import EditTransaction, ExpireAuthorisation, ExpireRefund, RecordTransaction, UndoRefund
+from engine.commands import (
+    DeleteTransaction,
+    EditTransaction,
+    ExpireAuthorisation,
+    ExpireRefund,
+    RecordTransaction,
+    UndoRefund,
+)
 from engine.decisions.handler import Decide
 from engine.evolution import evolve
 from engine.state import UserState
@@ -33,8 +40,14 @@ def _expire(state: UserState, command: ExpireAuthorisation, facts: Facts, contex
 
 
 def _edit(state: UserState, command: EditTransaction, facts: Facts, context: Context) -> Decision:
+    if command.amount is not UNSET or command.occurred_at is not UNSET:
+        return own_entries.edit(state, command, facts, context, evolve)
     decide = transactions.edit if command.refund_of is UNSET else refunds.link
     return decide(state, command, facts, context)
+
+
+def _delete(state: UserState, command: DeleteTransaction, facts: Facts, context: Context) -> Decision:
+    return own_entries.delete(state, command, facts, context, evolve)
 
 
 def _undo(state: UserState, command: UndoRefund, facts: Facts, context: Context) -> Decision:
@@ -44,6 +57,7 @@ def _undo(state: UserState, command: UndoRefund, facts: Facts, context: Context)
 DECIDE: dict[type, Decide] = {
     RecordTransaction: _record,
     EditTransaction: _edit,
+    DeleteTransaction: _delete,
     ExpireAuthorisation: _expire,
     ExpireRefund: refund_life.expire,
     UndoRefund: _undo,

@@ -18,6 +18,7 @@ class UserOpened(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
     name: str | None = None
     phone: str | None = None
     auto_saving: AutoSaving
+    tenant_mode: Literal["sandbox", "live"] = "sandbox"
 
 
 class ProfileUpdated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="profile_updated"):

@@ -9,7 +9,7 @@ from msgspec import Meta, Raw, Struct
 
 from actors.messages import Envelope, Outcome
 from adapters.wallets import travel_app
-from engine.commands import EditTransaction, Slug, Status, TransactionChanges
+from engine.commands import DeleteTransaction, EditTransaction, Slug, Status, TransactionChanges
 from engine.life import AWAITED, DELETED, HIDDEN
 from engine.views import Receipt, TransactionView
 from serve import envelopes
@@ -202,9 +202,16 @@ async def edit(call: Call) -> Answer:
         category=patch.category,
         description=patch.description,
         note=patch.note,
+        amount=patch.amount,
+        occurred_at=patch.occurred_at,
         refund_of=patch.refund_of,
     )
     return await call.tell(command)
+
+
+async def delete(call: Call) -> Answer:
+    """Delete an own entry by postings that take it back; its identity stays taken."""
+    return await call.tell(DeleteTransaction(transaction_id=call.path["transaction_id"]))
 
 
 _DUPLICATE = (
@@ -248,4 +255,5 @@ ROUTES = [
         body=TransactionChanges,
         answer=TransactionView,
     ),
+    route("DELETE /transactions/{transaction_id}", delete, tag="transactions", answer=Receipt),
 ]
