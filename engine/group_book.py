@@ -4,14 +4,20 @@ from datetime import date, datetime
 
 from msgspec import Struct, field
 
-RESERVED, ACCRUED, SETTLED = "reserved", "accrued", "settled"
+RESERVED, ACCRUED, SCHEDULED, SETTLED = "reserved", "accrued", "scheduled", "settled"
+SHARE_STAGES = (ACCRUED, SCHEDULED, SETTLED)
 MEMBERSHIPS_MAX = 50
 PLEDGES_MAX = 20
 
 
 def group_account(group_id: str, stage: str) -> str:
-    """Return the account of a user's share by stage: `reserved` on its way in, `accrued` promised, `settled` moved."""
-    return f"group:{group_id}:{stage}"
+    """Return the account of a user's share by stage: `reserved` on its way in, then those of a jar."""
+    return f"{holder_of(group_id)}:{stage}"
+
+
+def holder_of(group_id: str) -> str:
+    """Return what stands for a share in a group where a jar's id stands for a jar: in the parts of an instruction."""
+    return f"group:{group_id}"
 
 
 class Membership(Struct):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Raw
 
-from engine import alerts, looking_back, queries, receipts, rows_settlement, user
+from engine import alerts, leaderboards, looking_back, queries, receipts, rows_settlement, user
 from engine.behaviour import (
     AlertRow,
     Context,
@@ -24,6 +24,7 @@ from engine.behaviour import (
 )
 from engine.commands import Command, OpenUser, RecordTransaction
 from engine.events import AlertRaised, Event, TimerCancelled, TimerSet
+from engine.events.saving_challenges import SavingChallengeScored
 from engine.outside import NOTHING, Outside
 from engine.queries import Query
 from engine.state import UserState
@@ -158,12 +159,13 @@ class UserBehaviour:
             view, refunds = result.original, (result,)
         raised: Sequence[AlertRow] = ()
         timers: Sequence[TimerRow] = ()
-        records: Sequence[RecordRow] = ()
+        records: list[RecordRow] = []
         orders: Sequence[OutboxRow] = ()
         if len(turn.events) > 1 or view is None or type(result) is Changed:
             raised = [_alert_row(e) for e in turn.events if type(e) is AlertRaised]
             timers = [_timer_row(e) for e in turn.events if type(e) is TimerSet or type(e) is TimerCancelled]
             records, orders = rows_settlement.of_turn(turn)
+            records += [leaderboards.record(e) for e in turn.events if type(e) is SavingChallengeScored]
         outbox = [*turn.outbox, *orders] if orders else turn.outbox
         if view is None:
             return Rows(alerts=raised, timers=timers, outbox=outbox, records=records)

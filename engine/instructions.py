@@ -26,7 +26,7 @@ from engine.events import (
     TimerCancelled,
 )
 from engine.jars import find
-from engine.ledger import PROMISED, WALLET, accrued_jar, jar_account, transfer
+from engine.ledger import PROMISED, WALLET, accrued_holder, jar_account, stage_account, transfer
 from engine.locks import refuse_locked
 from engine.roundups import default_unit
 from engine.settlement import OPEN_DEBITS_MAX, OPEN_PAYOUTS_MAX
@@ -46,15 +46,19 @@ def default_threshold(currency: str) -> int:
 
 
 def accrued(state: UserState, events: Iterable[Any]) -> list[JarShare]:
-    """Return what each jar has accrued after the events of a turn, in the order of allocation."""
+    """Return what each jar, then each group, has accrued after the events of a turn, in the order of allocation."""
     currency = state.profile.currency
-    held = {jar_id: state.ledger.balance(jar_account(jar_id, "accrued"), currency) for jar_id in state.jar_order}
+    book = state.ledger.balances.get(currency, {})
+    held = {jar_id: book.get(jar_account(jar_id, "accrued"), 0) for jar_id in state.jar_order}
+    for account, amount in book.items():
+        if account.startswith("group:") and (group := accrued_holder(account)):
+            held[group] = amount
     for event in events:
         for posting in getattr(event, "postings", ()):
-            jar_id = accrued_jar(posting.account)
-            if jar_id is not None and posting.currency == currency:
-                held[jar_id] = held.get(jar_id, 0) + posting.amount
-    return [JarShare(jar_id, amount) for jar_id, amount in held.items() if amount > 0]
+            holder = accrued_holder(posting.account)
+            if holder is not None and posting.currency == currency:
+                held[holder] = held.get(holder, 0) + posting.amount
+    return [JarShare(holder, amount) for holder, amount in held.items() if amount > 0]
 
 
 def sweep(state: UserState, events: Sequence[Any], context: Context, why: SweepReason) -> list[Any]:
@@ -124,7 +128,7 @@ def check_withdrawal(state: UserState, jar_id: str, amount: int, at: datetime) -
 
 
 def _staged(part: JarShare, to: str, of: str, currency: str) -> list[Posting]:
-    return transfer(jar_account(part.jar_id, to), jar_account(part.jar_id, of), part.amount, currency)
+    return transfer(stage_account(part.jar_id, to), stage_account(part.jar_id, of), part.amount, currency)
 
 
 def ended(instruction: Instruction) -> list[Posting]:

@@ -96,6 +96,11 @@ def jar_account(jar_id: str, stage: str) -> str:
     return f"jar:{jar_id}:{stage}"
 
 
-def accrued_jar(account: str) -> str | None:
-    """Return the jar whose accrued money an account holds; None for any other, a group's share among them."""
-    return account[4:-8] if account.startswith("jar:") and account.endswith(":accrued") else None
+def stage_account(holder: str, stage: str) -> str:
+    """Return the account of a jar (`holder` is its id) or of a share in a group (`holder` is `group:<id>`)."""
+    return f"{holder}:{stage}" if holder.startswith("group:") else jar_account(holder, stage)
+
+
+def accrued_holder(account: str) -> str | None:
+    """Return whose accrued money an account holds: a jar's id or `group:<id>`; None for any other account."""
+    return account[:-8].removeprefix("jar:") if account.endswith(":accrued") else None

@@ -34,9 +34,10 @@ def encoded(command: Any) -> bytes:
     return _ENCODER.encode(command)
 
 
-def letter(outbox_id: str, to: str, command_id: str, command: Any) -> OutboxRow:
+def letter(outbox_id: str, to: str, command_id: str, command: Any, on_refused: Any = None) -> OutboxRow:
     """Return the outbox row of a letter; outbox ids sort in the order of sending."""
-    return OutboxRow(outbox_id, CHANNEL, _ENCODER.encode(Letter(to, command_id, Raw(encoded(command)))))
+    refused = None if on_refused is None else encoded(on_refused)
+    return OutboxRow(outbox_id, CHANNEL, _ENCODER.encode(Letter(to, command_id, Raw(encoded(command)), refused)))
 
 
 def read(body: bytes) -> Letter:

@@ -5,8 +5,12 @@ holds of a user stays in the user's ledger: `group:<id>:accrued` while the walle
 once it moved. Rules: docs/domain.md, "Groups".
 """
 
+from datetime import datetime
+from typing import Any
+
 from msgspec import Struct
 
+from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Refused
 from engine.commands.groups import (
     ContributeFromJar,
@@ -19,11 +23,23 @@ from engine.commands.groups import (
 )
 from engine.events.groups import GroupContributed, GroupPaidOut, GroupPledged, GroupPledgeVoided, GroupSpent
 from engine.events.types import Posting
-from engine.group_book import ACCRUED, PLEDGES_MAX, RESERVED, SETTLED, Pledge, group_account
+from engine.group_book import (
+    ACCRUED,
+    PLEDGES_MAX,
+    RESERVED,
+    SCHEDULED,
+    SETTLED,
+    SHARE_STAGES,
+    Pledge,
+    group_account,
+)
 from engine.groups.commands import CreditShare, SettlePayout
+from engine.instructions import alert_of, sweep
 from engine.jars import find
 from engine.ledger import PROMISED, WALLET, jar_account, transfer
 from engine.letters import GROUP_MARK, letter
+from engine.locks import refuse_locked
+from engine.money import show
 from engine.state import UserState
 from engine.views import Shown
 
@@ -62,8 +78,8 @@ class MembershipList(Struct, frozen=True):
     next_cursor: None = None
 
 
-def check(state: UserState, command: GroupContribution, jar_id: str | None) -> None:
-    """Refuse what cannot be reserved now: another currency, too much on its way, a jar that has less."""
+def check(state: UserState, command: GroupContribution, jar_id: str | None, at: datetime) -> None:
+    """Refuse what cannot be reserved now: another currency, too much on its way, a jar that is locked or has less."""
     currency = state.profile.currency
     if command.currency != currency:
         raise Refused("conflict", f"the group saves in {command.currency}; your home currency is {currency}")
@@ -72,6 +88,7 @@ def check(state: UserState, command: GroupContribution, jar_id: str | None) -> N
     if jar_id is None:
         return
     jar = find(state.jars, jar_id)
+    refuse_locked(jar, at)
     available = state.ledger.balance(jar_account(jar.jar_id, SETTLED), currency)
     if command.amount > available:
         raise Refused(
@@ -82,7 +99,7 @@ def check(state: UserState, command: GroupContribution, jar_id: str | None) -> N
 def reserve(state: UserState, command: ContributeToGroup | ContributeFromJar, context: Context) -> Decision:
     """Decide a contribution: reserved here, and a letter to the group."""
     jar_id = command.jar_id if isinstance(command, ContributeFromJar) else None
-    check(state, command, jar_id)
+    check(state, command, jar_id, context.at)
     group_id, amount, currency = command.group_id, command.amount, command.currency
     if jar_id is None:
         postings = transfer(group_account(group_id, RESERVED), PROMISED, amount, currency)
@@ -113,7 +130,7 @@ def reserve(state: UserState, command: ContributeToGroup | ContributeFromJar, co
 
 
 def post(state: UserState, command: PostContribution, context: Context) -> Decision:
-    """Decide that a pledge has become a share."""
+    """Decide that a pledge has become a share. From the wallet it is settled at once, like a deposit by hand."""
     pledge = state.groups.pledges.get(command.transfer_id)
     if pledge is None:
         return Decision([], Shown())
@@ -127,7 +144,8 @@ def post(state: UserState, command: PostContribution, context: Context) -> Decis
         postings=transfer(group_account(pledge.group_id, stage), _held(pledge), pledge.amount, pledge.currency),
         jar_id=pledge.jar_id,
     )
-    return Decision([event], Shown(_shown(command.transfer_id, pledge, "posted")))
+    follows: list[Any] = [] if pledge.jar_id or state.settlement.held else sweep(state, [event], context, "deposit")
+    return Decision([event, *follows], Shown(_shown(command.transfer_id, pledge, "posted")))
 
 
 def void(state: UserState, command: VoidContribution, context: Context) -> tuple[GroupPledgeVoided, Pledge] | None:
@@ -166,7 +184,10 @@ def _shown(transfer_id: str, pledge: Pledge, status: str) -> dict[str, str | int
 
 
 def take_payout(state: UserState, command: TakePayout, context: Context) -> Decision:
-    """Decide on a share that comes back. What was promised is promised no more; what moved goes to the default jar."""
+    """Decide on a share that comes back. What was promised is promised no more; what moved goes to the default jar.
+
+    What the host is asked to debit just now is neither: then the share stays where it is.
+    """
     held = state.ledger.balance(group_account(command.group_id, ACCRUED), command.currency)
     promised = min(command.amount, max(0, held))
     moved = command.amount - promised
@@ -184,6 +205,9 @@ def take_payout(state: UserState, command: TakePayout, context: Context) -> Deci
         to_jar=moved,
     )
     refused = _no_room(state, event.postings)
+    settled = state.ledger.balance(group_account(command.group_id, SETTLED), command.currency)
+    if moved > settled and state.ledger.balance(group_account(command.group_id, SCHEDULED), command.currency):
+        refused = "a part of the share is just being debited; try again when it has settled"
     answer = SettlePayout(transfer_id=command.transfer_id, refused=refused)
     step = "post" if refused is None else "void"
     back = letter(context.new_id(), GROUP_MARK + command.group_id, f"xfer:{command.transfer_id}:{step}", answer)
@@ -197,7 +221,12 @@ def take_payout(state: UserState, command: TakePayout, context: Context) -> Deci
         "jar_id": jar_id,
         "refused": refused,
     }
-    return Decision([event] if refused is None else [], Shown(view), [back])
+    events: list[Any] = [event]
+    if refused is not None:
+        words = f"{show(command.amount, command.currency)} of {command.group_name} did not come back: {refused}."
+        data = {"group_id": command.group_id, "topic": "payout_refused", "amount": command.amount}
+        events = alert_of(state, Draft("group", "warning", words, data=data), context)
+    return Decision(events, Shown(view), [back])
 
 
 def _no_room(state: UserState, postings: list[Posting]) -> str | None:
@@ -209,10 +238,15 @@ def _no_room(state: UserState, postings: list[Posting]) -> str | None:
 
 
 def take_purchase(state: UserState, command: TakePurchase, context: Context) -> Decision:
-    """Decide what a common purchase took: money that moved first; what was only promised, the wallet pays now."""
-    held = state.ledger.balance(group_account(command.group_id, SETTLED), command.currency)
-    moved = min(command.amount, max(0, held))
-    promised = command.amount - moved
+    """Decide what a common purchase took: money that moved first; what was only promised, the wallet pays now.
+
+    What the host is asked to debit just now counts as moved: `settled` is below zero until it is, or until the next
+    sweep when the debit fails. The share as a whole never is.
+    """
+    held = state.ledger.balance(group_account(command.group_id, ACCRUED), command.currency)
+    settled = state.ledger.balance(group_account(command.group_id, SETTLED), command.currency)
+    promised = min(max(0, held), max(0, command.amount - max(0, settled)))
+    moved = command.amount - promised
     event = GroupSpent(
         purchase_id=command.purchase_id,
         at=context.at,
@@ -245,7 +279,7 @@ def memberships(state: UserState) -> MembershipList:
             MembershipView(
                 group_id=group_id,
                 name=membership.name,
-                share=sum(balance(group_account(group_id, stage), currency) for stage in (ACCRUED, SETTLED)),
+                share=sum(balance(group_account(group_id, stage), currency) for stage in SHARE_STAGES),
                 reserved=sum(p.amount for p in state.groups.pledges.values() if p.group_id == group_id),
                 currency=currency,
             )

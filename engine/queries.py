@@ -26,6 +26,7 @@ from engine.paging import page
 from engine.pledges import GetGroups, memberships
 from engine.queries_planning import GetCategories, GetRecurring, GetSchedules, PlanningQuery
 from engine.recurring import bills
+from engine.saving_challenges import GetChallenges, challenges
 from engine.spending import OVERALL
 from engine.state import USER_STREAK, UserState
 from engine.streaks import StreakView
@@ -134,6 +135,7 @@ Query = (
     | GetAccount
     | GetBalances
     | GetGroups
+    | GetChallenges
     | GetInstructions
     | GetInstruction
     | GetMandates
@@ -159,8 +161,8 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return burn_rates(state, today)
         case GetStreaks():
             return streaks(state, today)
-        case GetGroups():
-            return memberships(state)
+        case GetGroups() | GetChallenges():
+            return memberships(state) if isinstance(query, GetGroups) else challenges(state, today)
         case GetAccounts() | GetAccount() | GetBalances():
             return _accounts(state, query)
         case GetInstructions() | GetInstruction() | GetMandates():

@@ -16,6 +16,7 @@ from engine.parked import Parked
 from engine.profile import Profile
 from engine.recurring import Recurring
 from engine.roundups import SavedToday
+from engine.saving_book import SavingBook
 from engine.settlement import Settlement
 from engine.spending import Spending
 from engine.streaks import Streak
@@ -50,3 +51,4 @@ class UserState(Struct, kw_only=True):
     settlement: Settlement = field(default_factory=Settlement)
     holds: dict[str, Hold] = field(default_factory=dict)
     """Open authorisations by transaction id, at most `engine.holds.HOLDS_MAX`."""
+    saving: SavingBook = field(default_factory=SavingBook)

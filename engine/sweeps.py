@@ -22,7 +22,7 @@ from engine.events import (
 )
 from engine.instructions import SWEEP_TIMER, accrued, default_threshold, sweep
 from engine.kinds import INCOME_KINDS
-from engine.ledger import PROMISED, accrued_jar
+from engine.ledger import PROMISED, accrued_holder
 from engine.settlement import INCOMES_RESUME, OPEN_DEBITS_MAX
 from engine.state import UserState
 
@@ -78,7 +78,7 @@ def _newly_accrued(events: Sequence[Any], currency: str) -> int:
     total = 0
     for event in events:
         for posting in getattr(event, "postings", ()):
-            if posting.currency == currency and accrued_jar(posting.account) is not None:
+            if posting.currency == currency and accrued_holder(posting.account) is not None:
                 total += posting.amount
     return total
 

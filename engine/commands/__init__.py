@@ -52,6 +52,7 @@ from engine.commands.recurring import (
     RemindRecurring,
     UnlinkRecurring,
 )
+from engine.commands.saving_challenges import SavingChallengesCommand
 from engine.commands.settlement import (
     ReportResult,
     RequestWithdrawal,
@@ -145,6 +146,7 @@ Command = (
     | EndMandate
     | ExecuteDebit
     | OptOut
+    | SavingChallengesCommand
 )
 
 

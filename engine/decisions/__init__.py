@@ -12,6 +12,7 @@ from engine.decisions import (
     locks,
     profile,
     recurring,
+    saving_challenges,
     settlement,
     transactions,
 )
@@ -21,6 +22,7 @@ DECIDE: dict[type, Decide] = {
     **profile.DECIDE,
     **transactions.DECIDE,
     **jars.DECIDE,
+    **saving_challenges.DECIDE,
     **groups.DECIDE,
     **locks.DECIDE,
     **budgets.DECIDE,

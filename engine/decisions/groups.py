@@ -34,7 +34,7 @@ def _contribute(
 
 
 def _ask(state: UserState, command: AskJarContribution, _: Facts, context: Context) -> Decision:
-    pledges.check(state, command, command.jar_id)
+    pledges.check(state, command, command.jar_id, context.at)
     action = ContributeFromJar(
         group_id=command.group_id,
         group_name=command.group_name,

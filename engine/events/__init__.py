@@ -40,6 +40,7 @@ from engine.events.recurring import (
     RecurringMissed,
     RecurringUnlinked,
 )
+from engine.events.saving_challenges import SavingChallengesEvent
 from engine.events.settlement import (
     IncomeAwaited,
     Instruction,
@@ -108,6 +109,7 @@ Event = (
     | MandateEnded
     | DebitSubmitted
     | DebitPutOff
+    | SavingChallengesEvent
 )
 
 

@@ -98,7 +98,8 @@ def begin(
         amount=amount,
         currency=state.currency,
     )
-    return event, letter(context.new_id(), member, f"xfer:{transfer_id}:credit", command)
+    unknown = SettlePayout(transfer_id=transfer_id, refused="there is nobody to take it")
+    return event, letter(context.new_id(), member, f"xfer:{transfer_id}:credit", command, unknown)
 
 
 def _check_not_on_its_way(state: GroupState, member: str) -> None:

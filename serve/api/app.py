@@ -24,6 +24,7 @@ from serve.api import (
     reconciliations,
     recurring,
     sandbox,
+    saving_challenges,
     settlement,
     transactions,
 )
@@ -40,6 +41,7 @@ ROUTES: list[Route] = [
     *groups.ROUTES,
     *categories.ROUTES,
     *recurring.ROUTES,
+    *saving_challenges.ROUTES,
     *insights.ROUTES,
     *alerts.ROUTES,
     *settlement.ROUTES,

@@ -12,7 +12,7 @@ from typing_extensions import override
 from engine import letters
 from engine.behaviour import Context, Facts, Refused, TimerRow, Turn
 from engine.commands.groups import AskJarContribution, ContributeToGroup
-from engine.group_book import ACCRUED, RESERVED, SETTLED
+from engine.group_book import RESERVED, SETTLED, SHARE_STAGES
 from engine.groups.commands import (
     Approve,
     InviteToGroup,
@@ -183,7 +183,7 @@ class Together(Base):
     def _mirrored(self, local_id: str, state: GroupState) -> None:
         for member in self.members:
             books = member.state.ledger.balances.get("INR", {})
-            mirrored = sum(books.get(f"group:{local_id[1:]}:{stage}", 0) for stage in (RESERVED, ACCRUED, SETTLED))
+            mirrored = sum(books.get(f"group:{local_id[1:]}:{stage}", 0) for stage in (RESERVED, *SHARE_STAGES))
             assert mirrored == state.share(member.entity_id.split("/")[1])
         assert state.ledger.balance(OUT, "INR") == 0
         assert state.ledger.balance(POT, "INR") == state.balance

@@ -18,7 +18,8 @@ from actors.kinds import GROUP, USER, Kinds
 from actors.messages import Envelope, Meta
 from actors.read_model import ReadModel
 from actors.shard import EntityShard
-from engine import letters
+from engine import letters, rows_settlement
+from engine.commands import ReportResult
 from engine.groups.hosting import GROUP_BEHAVIOUR
 from engine.hosting import UserBehaviour
 from serve.api.app import build_app
@@ -68,13 +69,18 @@ class Rest:
         return {"Authorization": f"Bearer {self._issuer.issue(user, now=self.clock.at, lifetime_s=900, role=role)}"}
 
     async def deliver_letters(self) -> None:
-        """Deliver what the outbox holds for other entities, and what that makes them write, until nothing is new."""
+        """Deliver what the outbox holds for other entities and the host, and what comes of it, until nothing is new."""
         while len(rows := self.journal.store.outbox) > self._delivered:
             row = rows[self._delivered]
             self._delivered += 1
             if row.channel == letters.CHANNEL:
                 one = letters.read(row.body)
                 await self._runtime.submit(Envelope(f"main/{one.to}", one.command_id, bytes(one.command), Meta("post")))
+            elif row.channel == rows_settlement.CHANNEL:
+                asked = rows_settlement.decode(row.body)
+                done = msgspec.msgpack.encode(ReportResult(instruction_id=asked.instruction_id, status="done"))
+                host = Meta("service:main/host")
+                await self._runtime.submit(Envelope(f"main/{asked.user_id}", f"host:{row.outbox_id}", done, host))
 
     def code(self, challenge_id: str) -> str:
         """Return the code that was sent for a challenge."""

@@ -6,13 +6,13 @@ twice, and `crash` makes an entity start again from its journal at any moment.
 
 from collections import defaultdict, deque
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from engine import letters
-from engine.behaviour import Behaviour, Context, Facts, TimerRow, Turn
-from engine.commands import Command, Confirm, OpenUser
+from engine import letters, rows_settlement
+from engine.behaviour import Behaviour, Context, Facts, Refused, TimerRow, Turn
+from engine.commands import Command, Confirm, OpenUser, ReportResult
 from engine.events import JarDeposited
 from engine.groups.commands import GroupCommand
 from engine.groups.hosting import GROUP_BEHAVIOUR
@@ -56,6 +56,8 @@ class Town:
         self.at = at
         self.citizens: dict[str, Citizen] = {}
         self.post: defaultdict[tuple[str, str], deque[Letter]] = defaultdict(deque)
+        self.orders: defaultdict[str, deque[str]] = defaultdict(deque)
+        """Instructions the host has not reported on, by user id."""
         self.outside = Told()
         self._ids = 0
 
@@ -74,8 +76,7 @@ class Town:
 
     def _citizen(self, local_id: str) -> Citizen:
         if local_id not in self.citizens:
-            assert local_id.startswith(GROUP_MARK)
-            self.citizens[local_id] = Citizen(GROUP_BEHAVIOUR, local_id)
+            self.citizens[local_id] = Citizen(GROUP_BEHAVIOUR if local_id.startswith(GROUP_MARK) else USERS, local_id)
         return self.citizens[local_id]
 
     def new_id(self) -> str:
@@ -116,6 +117,8 @@ class Town:
             if row.channel == letters.CHANNEL:
                 one = letters.read(row.body)
                 self.post[to, one.to].append(one)
+            elif row.channel == "instruction":
+                self.orders[to].append(rows_settlement.decode(row.body).instruction_id)
         if declined is not None:
             raise declined
         return turn
@@ -123,7 +126,12 @@ class Town:
     def deliver(self, pair: tuple[str, str], *, acknowledged: bool = True) -> None:
         """Deliver the first letter of a pair; not acknowledged, it will come again."""
         one = self.post[pair][0]
-        self._carry_out(one.to, bytes(one.command), one.command_id)
+        try:
+            self._carry_out(one.to, bytes(one.command), one.command_id)
+        except Refused:
+            if one.on_refused is None:
+                raise
+            self._carry_out(pair[0], one.on_refused, f"{one.command_id}:refused")
         if acknowledged:
             self.post[pair].popleft()
         if not self.post[pair]:
@@ -133,6 +141,16 @@ class Town:
         """Deliver until no letter is left."""
         while self.post:
             self.deliver(next(iter(self.post)))
+
+    def report(self, user_id: str, status: Literal["done", "failed"]) -> None:
+        """Let the host report on a user's first instruction."""
+        self.tell(user_id, ReportResult(instruction_id=self.orders[user_id].popleft(), status=status))
+
+    def report_all(self) -> None:
+        """Let the host have carried out all it was asked for."""
+        for user_id, waiting in self.orders.items():
+            while waiting:
+                self.report(user_id, "done")
 
     def crash(self, local_id: str) -> None:
         """Lose an entity's memory: it starts again from its journal."""

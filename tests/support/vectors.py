@@ -170,6 +170,7 @@ def _names(value: Any, person: Person) -> Any:
         ids = {jar.name: jar.jar_id for jar in person.state.jars.values()}
         ids |= {account.name: account.account_id for account in person.state.accounts.values()}
         ids |= {one.name: one.recurring_id for one in person.state.recurring.values()}
+        ids |= {c.kind: c.challenge_id for c in person.state.saving.running.values()}
         ids |= {t.external_id: t.transaction_id for t in person.transactions.values()}
         if value == "$challenge":
             return list(person.state.challenges.known)[-1]

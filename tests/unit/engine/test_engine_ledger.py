@@ -7,7 +7,7 @@ import pytest
 from engine.behaviour import Refused
 from engine.commands import RecordTransaction
 from engine.events import Posting
-from engine.ledger import ACCOUNTS_MAX, VOLUME_MAX, Ledger, accrued_jar, check_balanced, transfer
+from engine.ledger import ACCOUNTS_MAX, VOLUME_MAX, Ledger, accrued_holder, check_balanced, transfer
 from engine.parked import PARKED_MAX
 from engine.periods import local_midnight
 from engine.roundups import SavedToday
@@ -60,11 +60,11 @@ def test_nothing_moved_is_no_posting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "jar"),
-    [("jar:x:accrued", "x"), ("jar:x:settled", None), ("group:x:accrued", None), ("promised", None)],
+    ("account", "holder"),
+    [("jar:x:accrued", "x"), ("jar:x:settled", None), ("group:x:accrued", "group:x"), ("promised", None)],
 )
-def test_only_a_jars_own_account_is_swept(account: str, jar: str | None) -> None:
-    assert accrued_jar(account) == jar
+def test_what_has_accrued_in_a_jar_or_a_group_is_swept(account: str, holder: str | None) -> None:
+    assert accrued_holder(account) == holder
 
 
 def test_one_refund_too_many_is_a_conflict_that_says_how_many_wait() -> None:

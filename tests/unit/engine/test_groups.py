@@ -6,7 +6,6 @@ import pytest
 
 from engine import activity, ledger
 from engine.behaviour import Refused
-from engine.commands import CreateJar, DeleteJar
 from engine.commands.groups import (
     ContributeFromJar,
     ContributeToGroup,
@@ -32,7 +31,7 @@ from engine.groups.commands import (
 from engine.groups.membership import INVITES_MAX, MEMBERS_MAX, split_code
 from engine.groups.proposals import PROPOSALS_MAX
 from engine.groups.views import GetGroup, GetProposals, answer
-from tests.support.town import Town
+from tests.support.town import USERS, Citizen, Town
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -57,6 +56,7 @@ def secret(town: Town, **options: int) -> str:
 def contribute(town: Town, user_id: str, amount: int) -> None:
     town.tell(user_id, ContributeToGroup(group_id="goa", group_name="Goa", currency="INR", amount=amount))
     town.deliver_all()
+    town.report_all()
 
 
 def refusal(town: Town, to: str, command: object) -> str:
@@ -213,17 +213,11 @@ def test_one_beyond_the_limit_of_memberships_leaves_again(town: Town) -> None:
     assert "gift" not in town.person("ben").groups.memberships
 
 
-def test_a_jar_with_money_on_its_way_out_is_not_deleted(town: Town) -> None:
-    jar_id = town.tell("asha", CreateJar(name="Trip"))["jar_id"]
-    state = town.person("asha")
-    state.ledger.post(ledger.transfer(ledger.jar_account(jar_id, "settled"), ledger.WALLET, 500, "INR"))
-    state.jars[jar_id].saved += 500
-    contribution = ContributeFromJar(group_id="goa", group_name="Goa", currency="INR", amount=100, jar_id=jar_id)
-    town.tell("asha", contribution)
-    assert refusal(town, "asha", DeleteJar(jar_id=jar_id, move_to=state.default_jar_id)) == "conflict"
-    town.deliver_all()
-    town.tell("asha", DeleteJar(jar_id=jar_id, move_to=state.default_jar_id))
-    assert state.jars[state.default_jar_id].saved == 400
+def test_a_locked_jar_contributes_nothing(town: Town) -> None:
+    jar_id = town.settle("asha", 500)
+    town.person("asha").jars[jar_id].locked_until = AT + timedelta(days=1)
+    command = ContributeFromJar(group_id="goa", group_name="Goa", currency="INR", amount=1, jar_id=jar_id)
+    assert refusal(town, "asha", command) == "conflict"
 
 
 def test_a_jar_tells_what_went_to_a_group_and_came_back(town: Town) -> None:
@@ -284,3 +278,11 @@ def test_a_payout_to_all_is_told_without_amounts(town: Town) -> None:
 def test_a_credit_carries_its_own_currency(town: Town) -> None:
     town.tell("~goa", CreditShare(member="asha", transfer_id="t", amount=5, currency="USD"))
     assert town.group("goa").balance == 0
+
+
+def test_a_payout_to_nobody_is_a_share_again(town: Town) -> None:
+    contribute(town, "asha", 200)
+    town.citizens["asha"] = Citizen(USERS, "asha")
+    town.tell("~goa", PayOutShare(member="asha", amount=50))
+    town.deliver_all()
+    assert (town.group("goa").shares(), town.group("goa").payouts) == ({"asha": 200}, {})

@@ -1,4 +1,4 @@
-"""What a group holds of a person is no jar: sweeps leave it alone. Found by review; each was a defect once."""
+"""What a group holds of a person is no jar, and is swept as what it is. Found by review; each was a defect once."""
 
 from datetime import UTC, datetime
 
@@ -16,6 +16,8 @@ def test_a_contribution_from_the_wallet_is_not_swept_as_if_it_were_a_jars() -> N
     town.deliver_all()
     town.tell("asha", ContributeToGroup(group_id="goa", group_name="Goa", currency="INR", amount=50_000))
     town.deliver_all()
-    assert state.ledger.balances["INR"] == {"group:goa:accrued": 50_000, "promised": -50_000}
-    assert not state.settlement.open
-    assert state.settlement.planned is None
+    assert state.ledger.balances["INR"] == {"group:goa:scheduled": 50_000, "promised": -50_000}
+    (asked,) = state.settlement.open.values()
+    assert [(part.jar_id, part.amount) for part in asked.parts] == [("group:goa", 50_000)]
+    town.report_all()
+    assert state.ledger.balances["INR"] == {"group:goa:settled": 50_000, "wallet": -50_000}

@@ -5,7 +5,7 @@ Nothing is lost, nothing is made, no share is below zero, and every transfer end
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ from typing_extensions import override
 from engine.behaviour import Refused
 from engine.commands.groups import AskJarContribution, ContributeToGroup
 from engine.events.groups import GroupPaidOut
-from engine.group_book import ACCRUED, RESERVED, SETTLED, group_account
+from engine.group_book import ACCRUED, RESERVED, SCHEDULED, SETTLED, SHARE_STAGES, group_account
 from engine.groups.commands import (
     Approve,
     InviteToGroup,
@@ -131,6 +131,11 @@ class GroupsMachine(RuleBasedStateMachine):
         if pairs:
             self.town.deliver(pairs[which % len(pairs)], acknowledged=acknowledged)
 
+    @rule(user_id=people, status=st.sampled_from(("done", "done", "failed")))
+    def host_reports(self, user_id: str, status: Literal["done", "failed"]) -> None:
+        if self.town.orders[user_id]:
+            self.town.report(user_id, status)
+
     @rule(who=st.sampled_from((*PEOPLE, *(GROUP_MARK + g for g in GROUPS))))
     def crash(self, who: str) -> None:
         before = self.town.citizens[who].state
@@ -156,7 +161,7 @@ class GroupsMachine(RuleBasedStateMachine):
 
     def mirror(self, user_id: str, group_id: str) -> int:
         ledger = self.town.person(user_id).ledger
-        return sum(ledger.balance(group_account(group_id, stage), "INR") for stage in (ACCRUED, SETTLED))
+        return sum(ledger.balance(group_account(group_id, stage), "INR") for stage in SHARE_STAGES)
 
     @invariant()
     def groups_belong_to_their_members(self) -> None:
@@ -177,7 +182,11 @@ class GroupsMachine(RuleBasedStateMachine):
             state = self.town.person(user_id)
             book = state.ledger.balances.get("INR", {})
             assert sum(book.values()) == 0
-            assert all(amount >= 0 for account, amount in book.items() if account.startswith(("jar:", "group:")))
+            assert all(amount >= 0 for account, amount in book.items() if account.startswith("jar:"))
+            for group_id in GROUPS:
+                assert self.mirror(user_id, group_id) >= 0
+                for stage in (RESERVED, ACCRUED, SCHEDULED):
+                    assert book.get(group_account(group_id, stage), 0) >= 0
             jar_id = state.default_jar_id
             from_jar = sum(p.amount for p in state.groups.pledges.values() if p.jar_id)
             assert book.get(jar_account(jar_id, RESERVED), 0) == from_jar
@@ -207,8 +216,7 @@ class GroupsMachine(RuleBasedStateMachine):
                     amount += event.amount if event.member == user_id else 0
                 elif isinstance(event, PayoutBegun) and event.transfer_id in group.state.payouts:
                     taken = owner.known.get(f"xfer:{event.transfer_id}:credit")
-                    if event.member == user_id and taken and taken[1].events:
-                        assert isinstance(taken[1].events[0], GroupPaidOut)
+                    if event.member == user_id and taken and isinstance(taken[1].events[0], GroupPaidOut):
                         amount += event.amount
                 elif isinstance(event, ProposalClosed) and f"xfer:{event.proposal_id}:spend" not in owner.known:
                     amount -= event.parts.get(user_id, 0) if event.postings else 0
