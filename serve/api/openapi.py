@@ -85,7 +85,8 @@ def _operation(route: Route, named: dict[str, Any]) -> dict[str, Any]:
     }
     body = route.shown_body or route.body
     if body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": named[repr(body)]}}}
+        content = {"application/json": {"schema": named[repr(body)]}}
+        operation["requestBody"] = {"required": not route.may_be_bare, "content": content}
     operation["security"] = [] if route.public else [{"bearer": []}]
     return operation
 

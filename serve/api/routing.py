@@ -141,6 +141,16 @@ class Route(Struct, frozen=True, kw_only=True):
     also_answer: Any = None
     """What a further answer below 300 holds, if not the same."""
 
+    @property
+    def may_be_bare(self) -> bool:
+        """Whether a request without a body means one without fields: a POST that needs none of them."""
+        fields = getattr(self.body, "__struct_fields__", None)
+        return self.method is HttpMethod.POST and fields is not None and not _required(self.body)
+
+
+def _required(body: Any) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(body) if field.required]
+
 
 def route(line: str, handler: Callable[[Call], Awaitable[Answer]], **options: Any) -> Route:
     """Return a route from its request line, `POST /jars`; its summary is the handler's docstring."""
@@ -164,6 +174,7 @@ def handlers(table: Sequence[Route], services: Callable[[], Services]) -> list[H
 
 def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler:
     decoder = msgspec.json.Decoder(route.body) if route.body is not None else None
+    bare = route.may_be_bare
 
     async def serve(request: Request[Any, Any, Any]) -> ASGIApp:
         began = time.perf_counter()
@@ -171,7 +182,7 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
         request_id = _request_id(headers)
         try:
             async with timeout(ANSWER_S):
-                answer = await _carry_out(route, decoder, request, headers, services(), request_id)
+                answer = await _carry_out(route, decoder, bare, request, headers, services(), request_id)
         except Exception as error:
             answer = of_exception(error, request_id)
         metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
@@ -188,13 +199,21 @@ def _name(route: Route) -> str:
 
 
 async def _carry_out(
-    route: Route, decoder: Any, request: Request[Any, Any, Any], headers: Headers, services: Services, request_id: str
+    route: Route,
+    decoder: Any,
+    bare: bool,
+    request: Request[Any, Any, Any],
+    headers: Headers,
+    services: Services,
+    request_id: str,
 ) -> Answer:
     principal = None if route.public else authenticate(_text(headers, b"authorization"), services)
     query = _query(route, request)
     body = None
     if decoder is not None:
         raw = await _body(request, headers, route.body_bytes_max)
+        if not raw and bare:
+            raw = b"{}"
         try:
             body = decoder.decode(raw)
         except msgspec.ValidationError as error:

@@ -88,6 +88,15 @@ async def test_the_same_key_on_another_path_is_another_request(rest: Rest) -> No
     assert answer.status_code == 201
 
 
+async def test_a_body_may_be_left_out_where_every_field_has_a_default(rest: Rest) -> None:
+    made = await rest.http.post("/api/v1/groups", json={"name": "Goa"}, headers=rest.bearer())
+    invited = await rest.http.post(f"/api/v1/groups/{made.json()['group_id']}/invites", headers=rest.bearer())
+    assert invited.status_code == 201
+    assert invited.json()["code"]
+    nameless = await rest.http.post("/api/v1/groups", headers=rest.bearer())
+    assert nameless.status_code == 400
+
+
 async def test_a_service_says_for_whom_it_acts(rest: Rest) -> None:
     service = rest.bearer("wallet", "service")
     missing = await rest.http.get("/api/v1/overview", headers=service)
