@@ -27,6 +27,8 @@ class Profile(Struct, kw_only=True):
     zone_before: str | None = None
     zone_from: datetime | None = None
     """Until this instant dates are still those of `zone_before`."""
+    last_day: date | None = None
+    """The last date in `zone_before`: no earlier one comes after it, so that moving west lives no day twice."""
     saving_since: datetime | None = None
     """When auto-saving was last turned on: spends from before it are `historical`."""
     refund_policy: RefundPolicy = "reverse"
@@ -36,8 +38,11 @@ class Profile(Struct, kw_only=True):
     """What must have accrued to be settled at once; None: the currency's default."""
 
     def today(self, at: datetime) -> date:
-        """Return the user's local date at an instant."""
-        return periods.local_date(at, self.zone_at(at))
+        """Return the user's local date at an instant; it never goes back."""
+        day = periods.local_date(at, self.zone_at(at))
+        if self.last_day is not None and self.zone_from is not None and at >= self.zone_from:
+            return max(day, self.last_day)
+        return day
 
     def zone_at(self, at: datetime) -> str:
         """Return the zone whose dates count at an instant: a changed one acts from the next local midnight."""
@@ -113,6 +118,8 @@ def update(
         raise invalid("auto_saving.until", "only goes with state paused; leave it out or pause")
     if command.auto_saving is not UNSET and auto.until and auto.until < profile.today(context.at):
         raise invalid("auto_saving.until", f"{auto.until} is past; give a date from today on, or turn saving on")
+    zone_from = _next_midnight(profile, context.at) if has_postings and zone_name != profile.time_zone else None
+    last_day = profile.today(context.at) if zone_from is not None else None
     return ProfileUpdated(
         at=context.at,
         name=command.name if command.name is not UNSET else profile.name,
@@ -125,7 +132,9 @@ def update(
         plan=command.plan if command.plan is not UNSET else profile.plan,
         notifications=notifications,
         sweep_threshold=_threshold(profile, command, currency),
-        zone_from=_next_midnight(profile, context.at) if has_postings and zone_name != profile.time_zone else None,
+        zone_from=zone_from,
+        last_day=last_day,
+        skipped=_skipped(last_day, zone_from, zone_name),
     )
 
 
@@ -143,6 +152,14 @@ def _check_free(profile: Profile, *, has_postings: bool, has_limits: bool) -> No
             "currency",
             f"is {profile.currency} in budgets, schedules, targets, the plan or a mandate; remove them first",
         )
+
+
+def _skipped(last_day: date | None, zone_from: datetime | None, zone_name: str) -> list[date]:
+    """Return the dates that are nowhere in the person's life: moving east over the date line."""
+    if last_day is None or zone_from is None:
+        return []
+    missing = (periods.local_date(zone_from, zone_name) - last_day).days - 1
+    return [last_day + timedelta(days=number) for number in range(1, missing + 1)]
 
 
 def _next_midnight(profile: Profile, at: datetime) -> datetime:
@@ -167,6 +184,7 @@ def updated(profile: Profile, event: ProfileUpdated) -> None:
     profile.name, profile.phone = event.name, event.phone
     if event.time_zone != profile.time_zone:
         profile.zone_before, profile.zone_from = profile.zone_at(event.at), event.zone_from
+        profile.last_day = event.last_day
     profile.currency, profile.time_zone = event.currency, event.time_zone
     profile.rounding, profile.refund_policy = event.rounding, event.refund_policy
     profile.plan, profile.notifications = event.plan, event.notifications

@@ -18,6 +18,7 @@ from engine.commands import Plan, PlanPeriod
 
 HEALING = timedelta(days=7)
 KEPT_PER_FREEZE, FREEZES_MAX = 4, 2
+SKIPPED_KEPT = 10
 TOLD_LENGTHS = frozenset({3, 7, 14, 30, 52, 100, 365})
 
 
@@ -28,6 +29,8 @@ class Fold(Struct, frozen=True):
     best: int = 0
     freezes: int = 0
     towards_freeze: int = 0
+    used: int = 0
+    """Freezes that kept the present streak."""
 
 
 class Streak(Struct, kw_only=True):
@@ -37,6 +40,13 @@ class Streak(Struct, kw_only=True):
     closed: Fold = field(default_factory=Fold)
     next_open: int | None = None
     open: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    skipped: list[int] = field(default_factory=list)
+    """Days that were left out by a move over the date line: nobody can miss them."""
+
+    def skip(self, last_day: date, days: list[date]) -> None:
+        """Take over the days that a change of zone leaves out; an earlier one that had not come to act is forgotten."""
+        lived = [day for day in self.skipped if day <= last_day.toordinal()]
+        self.skipped = [*lived, *(day.toordinal() for day in days)][-SKIPPED_KEPT:]
 
     def add(self, day: date, saved: int) -> None:
         """Count what was saved on a local date (0: could have, did not); one before the healing time is lost."""
@@ -76,9 +86,12 @@ class Streak(Struct, kw_only=True):
             saved, could = self._entry(index, extra)
             if saved >= (self.plan.amount or 1):
                 fold = _kept(fold)
-            elif could or self.plan.amount is not None:
+            elif (could or self.plan.amount is not None) and not self._is_skipped(index):
                 fold = _missed(fold)
         return fold
+
+    def _is_skipped(self, index: int) -> bool:
+        return self.plan.every == "day" and index in self.skipped
 
     def _entry(self, index: int, extra: dict[int, tuple[int, bool]]) -> tuple[int, bool]:
         saved, could = self.open.get(index, (0, False))
@@ -101,6 +114,7 @@ class Streak(Struct, kw_only=True):
             current=fold.current,
             best=fold.best,
             freezes=fold.freezes,
+            freezes_used=fold.used,
             state=state,
             next_deadline=periods.plan_period_end(now + kept, self.plan.every) - timedelta(days=1),
             amount=self.plan.amount,
@@ -110,7 +124,8 @@ class Streak(Struct, kw_only=True):
 class StreakView(Struct, frozen=True, kw_only=True):
     """A streak on the wire. `state`: this period is `kept`, still `open`, or there is no streak (`none`).
 
-    `next_deadline` is the last local date on which saving keeps it.
+    `freezes` are left, `freezes_used` kept the present streak over missed periods. `next_deadline` is the last local
+    date on which saving keeps it.
     """
 
     unit: PlanPeriod
@@ -121,24 +136,25 @@ class StreakView(Struct, frozen=True, kw_only=True):
     next_deadline: date
     amount: int | None = None
     jar_id: str | None = None
+    freezes_used: int = 0
 
 
 def _kept(fold: Fold) -> Fold:
     current, towards, freezes = fold.current + 1, fold.towards_freeze + 1, fold.freezes
     if towards == KEPT_PER_FREEZE:
         towards, freezes = 0, min(FREEZES_MAX, freezes + 1)
-    return Fold(current, max(fold.best, current), freezes, towards)
+    return Fold(current, max(fold.best, current), freezes, towards, fold.used)
 
 
 def _missed(fold: Fold) -> Fold:
     if fold.freezes and fold.current:
-        return Fold(fold.current, fold.best, fold.freezes - 1, fold.towards_freeze)
+        return Fold(fold.current, fold.best, fold.freezes - 1, fold.towards_freeze, fold.used + 1)
     return Fold(0, fold.best, 0, 0)
 
 
 def replanned(streak: Streak, plan: Plan) -> Streak:
     """Return the streak under a changed plan: the same period and amount goes on, anything else begins anew."""
-    return streak if streak.plan == plan else Streak(plan=plan)
+    return streak if streak.plan == plan else Streak(plan=plan, skipped=streak.skipped)
 
 
 def after(streak: Streak, today: date, day: date, saved: int) -> tuple[StreakView, list[Draft]]:

@@ -1,6 +1,6 @@
 """Events of the actor itself and its settings."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -36,4 +36,8 @@ class ProfileUpdated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     notifications: dict[str, bool] = {}
     zone_from: datetime | None = None
     """When a changed `time_zone` begins to date events; None: at once."""
+    last_day: date | None = None
+    """The last date in the zone before, when there is a `zone_from`."""
+    skipped: list[date] = []
+    """Dates that a move east over the date line leaves out."""
     sweep_threshold: int | None = None

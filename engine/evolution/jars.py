@@ -35,7 +35,9 @@ def _jar_described(state: UserState, event: JarCreated | JarEdited) -> None:
     if event.plan is None:
         state.streaks.pop(event.jar_id, None)
     else:
-        known = state.streaks.get(event.jar_id) or Streak(plan=event.plan)
+        known = state.streaks.get(event.jar_id) or Streak(
+            plan=event.plan, skipped=list(state.streaks[USER_STREAK].skipped)
+        )
         state.streaks[event.jar_id] = replanned(known, event.plan)
 
 

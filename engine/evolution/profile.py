@@ -19,6 +19,9 @@ def _opened(state: UserState, event: UserOpened) -> None:
 
 def _profile_updated(state: UserState, event: ProfileUpdated) -> None:
     profile.updated(state.profile, event)
+    if event.last_day is not None:
+        for streak in state.streaks.values():
+            streak.skip(event.last_day, event.skipped)
     state.streaks[USER_STREAK] = replanned(state.streaks[USER_STREAK], event.plan)
 
 

@@ -43,6 +43,8 @@ class Book:
     promised: int = 0
     plan: Plan = field(default_factory=Plan)
     savings: list[Saving] = field(default_factory=list)
+    skipped: list[date] = field(default_factory=list)
+    """Dates that a move over the date line left out."""
     keeps: bool = False
     jars_gone: bool = False
     """A jar was deleted, or swept: what a refund should take back may be in other hands."""
@@ -63,6 +65,8 @@ class Book:
                 self.jars_gone = True
             case ProfileUpdated():
                 self.keeps = event.refund_policy == "keep"
+                if event.last_day is not None:
+                    self.skipped = [*(day for day in self.skipped if day <= event.last_day), *event.skipped]
                 if event.plan != self.plan:
                     self.plan, self.savings = event.plan, []
             case _:
@@ -112,13 +116,16 @@ class Book:
                 best = max(best, current)
                 if kept % 4 == 0:
                     freezes = min(2, freezes + 1)
-            elif (saved or self.plan.amount is not None) and following <= today:
+            elif (saved or self.plan.amount is not None) and following <= today and not self._left_out(period):
                 if freezes and current:
                     freezes -= 1
                 else:
                     current = kept = freezes = 0
             period = following
         return current, best, freezes
+
+    def _left_out(self, period: date) -> bool:
+        return self.plan.every == "day" and period in self.skipped
 
 
 def _first_day(day: date, every: str) -> date:
