@@ -75,10 +75,15 @@ class AlertBook(Struct):
         """Take over an alert."""
         self.recent = [*self.recent[-(RECENT_KEPT - 1) :], view(event)]
         self.tell(event.marks, event.local_date)
-        if event.data.get("delivery") == "now" and event.severity != "critical":
+        if _counts(event):
             ordinal = event.local_date.toordinal()
             self.notified = self.notified + 1 if self.day == ordinal else 1
             self.day = ordinal
+
+
+def _counts(event: AlertRaised) -> bool:
+    """Whether an alert is one of the day's notifications."""
+    return event.data.get("delivery") == "now" and event.severity != "critical"
 
 
 def rearmed(mark: str) -> str:
@@ -86,9 +91,15 @@ def rearmed(mark: str) -> str:
     return f"{mark}:rearmed"
 
 
-def raise_all(book: AlertBook, drafts: Iterable[Draft], context: Context, today: date) -> list[AlertRaised]:
-    """Turn drafts into events: an id each, and whether the person is notified now or by the digest."""
+def raise_all(
+    book: AlertBook, drafts: Iterable[Draft], context: Context, today: date, before: Iterable[Any] = ()
+) -> list[AlertRaised]:
+    """Turn drafts into events: an id each, and whether the person is notified now or by the digest.
+
+    `before` are earlier events of the same turn: their alerts count towards the day's.
+    """
     notified = book.notified if book.day == today.toordinal() else 0
+    notified += sum(type(event) is AlertRaised and _counts(event) for event in before)
     events = []
     for draft in drafts:
         critical = draft.severity == "critical"

@@ -11,6 +11,7 @@ from engine import (
     jars,
     periods,
     queries_planning,
+    reads_badges,
     reads_jars,
     roundups,
     sweeps,
@@ -83,6 +84,10 @@ class GetStreaks(Struct, frozen=True, tag="streaks"):
     """The streaks."""
 
 
+class GetBadges(Struct, frozen=True, tag="badges"):
+    """The badges, earned or not."""
+
+
 class GetAccounts(Struct, frozen=True, omit_defaults=True, tag="accounts"):
     """The accounts, newest first; `cursor` is the id of the last one seen."""
 
@@ -131,6 +136,7 @@ Query = (
     | GetBudgets
     | GetBurnRate
     | GetStreaks
+    | GetBadges
     | GetAccounts
     | GetAccount
     | GetBalances
@@ -159,8 +165,8 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return page(_budgets(state, today), "budget_id", limit, cursor)
         case GetBurnRate():
             return burn_rates(state, today)
-        case GetStreaks():
-            return streaks(state, today)
+        case GetStreaks() | GetBadges():
+            return (streaks if isinstance(query, GetStreaks) else reads_badges.view)(state, today)
         case GetGroups() | GetChallenges():
             return memberships(state) if isinstance(query, GetGroups) else challenges(state, today)
         case GetAccounts() | GetAccount() | GetBalances():

@@ -5,6 +5,7 @@ from msgspec import Struct, field
 from engine.accounts import Account
 from engine.alerts import AlertBook
 from engine.allocation import Allocation
+from engine.badges import BadgeBook
 from engine.budgets import Budget
 from engine.categories import Categories
 from engine.challenge_book import ChallengeBook
@@ -46,6 +47,7 @@ class UserState(Struct, kw_only=True):
     parked: Parked = field(default_factory=Parked)
     challenges: ChallengeBook = field(default_factory=ChallengeBook)
     allocation: Allocation = field(default_factory=Allocation)
+    badges: BadgeBook = field(default_factory=BadgeBook)
     accounts: dict[str, Account] = field(default_factory=dict)
     groups: GroupBook = field(default_factory=GroupBook)
     settlement: Settlement = field(default_factory=Settlement)

@@ -13,6 +13,7 @@ from engine.events.autopay import (
     MandateEnded,
     MandateSet,
 )
+from engine.events.badges import BadgeEarned
 from engine.events.budgets import BudgetDeleted, BudgetSet
 from engine.events.categories import CategoryCreated, CategoryEdited
 from engine.events.challenges import ChallengeIssued, ChallengeSpent, ChallengeTried
@@ -75,6 +76,7 @@ Event = (
     | JarDeleted
     | JarDeposited
     | AllocationSet
+    | BadgeEarned
     | JarLocked
     | JarOpened
     | JarTransferred
@@ -121,6 +123,7 @@ __all__ = [
     "AlertRaised",
     "AlertType",
     "AllocationSet",
+    "BadgeEarned",
     "BudgetDeleted",
     "BudgetSet",
     "CategoryCreated",

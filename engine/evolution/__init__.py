@@ -8,6 +8,7 @@ from engine.events import Event
 from engine.evolution import (
     accounts,
     autopay,
+    badges,
     budgets,
     categories,
     challenges,
@@ -28,6 +29,7 @@ _EVOLVE: dict[type, Evolve] = {
     **transactions.EVOLVE,
     **jars.EVOLVE,
     **saving_challenges.EVOLVE,
+    **badges.EVOLVE,
     **groups.EVOLVE,
     **budgets.EVOLVE,
     **categories.EVOLVE,
@@ -42,7 +44,11 @@ _EVOLVE: dict[type, Evolve] = {
 
 def evolve(state: UserState, event: Event) -> None:
     """Apply an event to the state, in place."""
-    _EVOLVE[type(event)](state, event)
+    kind = type(event)
+    _EVOLVE[kind](state, event)
+    count = badges.COUNT.get(kind)
+    if count is not None:
+        count(state, event)
 
 
 def after(state: UserState, events: Iterable[Event]) -> UserState:

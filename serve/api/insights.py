@@ -1,7 +1,8 @@
 """What the actor knows of pace and streaks, and everything at once."""
 
-from engine.queries import GetBurnRate, GetOverview, GetStreaks
+from engine.queries import GetBadges, GetBurnRate, GetOverview, GetStreaks
 from engine.views import BurnRates, Overview, StreaksView
+from engine.views_badges import BadgesView
 from serve.api.routing import Answer, Call, route
 
 
@@ -15,6 +16,11 @@ async def streaks(call: Call) -> Answer:
     return await call.ask(GetStreaks())
 
 
+async def badges(call: Call) -> Answer:
+    """Read the badges: those that were earned, and how far the others are."""
+    return await call.ask(GetBadges())
+
+
 async def overview(call: Call) -> Answer:
     """Read everything a first screen shows, at one point of the journal (`seq`)."""
     return await call.ask(GetOverview())
@@ -23,5 +29,6 @@ async def overview(call: Call) -> Answer:
 ROUTES = [
     route("GET /burn-rate", burn_rate, tag="insights", answer=BurnRates),
     route("GET /streaks", streaks, tag="insights", answer=StreaksView),
+    route("GET /badges", badges, tag="insights", answer=BadgesView),
     route("GET /overview", overview, tag="insights", answer=Overview),
 ]

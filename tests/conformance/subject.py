@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct
 from engine import money
 from engine.behaviour import Refused, Turn
 from engine.commands import Command
-from engine.queries import GetAccounts
+from engine.queries import GetAccounts, GetBadges
 from engine.rate_book import DatedRate
 from tests.support.person import BEHAVIOUR, Person
 
@@ -76,6 +76,7 @@ class Engine:
         return {
             "overview": self.person.overview(at),
             "accounts": {one["name"]: one for one in self.person.ask(GetAccounts(), at)["items"]},
+            "badges": {one["badge_id"]: one for one in self.person.ask(GetBadges(), at)["items"]},
             "jars": {jar.name: jar.saved for jar in state.jars.values()},
             "balances": state.ledger.balances.get(state.profile.currency, {}),
         }

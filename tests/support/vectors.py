@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct
 from engine import money
 from engine.behaviour import Refused, Turn
 from engine.commands import Command, RecordTransaction
-from engine.queries import GetAccounts
+from engine.queries import GetAccounts, GetBadges
 from engine.queries_planning import GetSchedules
 from engine.rate_book import DatedRate
 from tests.support.person import BEHAVIOUR, Person
@@ -52,6 +52,7 @@ class Then(Struct, frozen=True, forbid_unknown_fields=True):
     text: str | None = None
     accounts: dict[str, Any] | None = None
     recurring: dict[str, Any] | None = None
+    badges: dict[str, Any] | None = None
 
 
 class Vector(Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,25 +113,46 @@ def check(vector: Vector, file: VectorFile) -> None:
 def _check_turns(then: Then, person: Person, turns: list[Turn], at: datetime) -> None:
     if then.events is not None:
         expected, found = _names(then.events, person), [_whole(event) for turn in turns for event in turn.events]
-        if not any(_follows(event) for event in expected):
-            found = [event for event in found if not _follows(event)]
+        for follows in (_is_settlement, _is_badge):
+            if not any(follows(event) for event in expected):
+                found = [event for event in found if not follows(event)]
         _match(expected, found, "events")
     if then.answer is not None:
-        _match(_names(then.answer, person), person.answer(turns[-1]), "answer")
+        _match(_names(then.answer, person), _plain(person.answer(turns[-1]), then.answer), "answer")
     if then.overview is not None:
-        _match(_names(then.overview, person), person.overview(at), "overview")
+        _match(_names(then.overview, person), _plain(person.overview(at), then.overview), "overview")
     if then.accounts is not None:
         found = person.ask(GetAccounts(), at)["items"]
         _match(_names(then.accounts, person), {one["name"]: one for one in found}, "accounts")
     if then.recurring is not None:
         found = person.ask(GetSchedules(), at)["items"]
         _match(_names(then.recurring, person), {one["name"]: one for one in found}, "recurring")
+    if then.badges is not None:
+        _check_badges(then.badges, {one["badge_id"]: one for one in person.ask(GetBadges(), at)["items"]})
     _check_balances(then, person)
 
 
-def _follows(event: dict[str, Any]) -> bool:
+def _check_badges(expected: dict[str, Any], found: dict[str, Any]) -> None:
+    absent = {name.removeprefix("-") for name in expected if name.startswith("-")}
+    assert not absent & found.keys()
+    _match({name: badge for name, badge in expected.items() if not name.startswith("-")}, found, "badges")
+
+
+def _plain(found: Any, expected: dict[str, Any]) -> Any:
+    """Leave alerts of badges out where none is expected."""
+    if isinstance(found, dict) and "alerts" in found and not any(map(_is_badge, expected.get("alerts", ()))):
+        return {**found, "alerts": [alert for alert in found["alerts"] if not _is_badge(alert)]}
+    return found
+
+
+def _is_settlement(event: dict[str, Any]) -> bool:
     """Whether an event is what settlement adds to any turn that saves."""
     return event.get("event") in ("sweep_planned", "instruction_issued") or event.get("timer_id") == "sweep"
+
+
+def _is_badge(event: dict[str, Any]) -> bool:
+    """Whether an event, or an alert, is of a badge: most turns that save for the first time earn one."""
+    return event.get("event") == "badge_earned" or event.get("type") == "badge"
 
 
 def _check_refusal(refused: Refused, then: Then) -> None:

@@ -76,20 +76,20 @@ def test_every_event_comes_back_from_the_journal_as_it_was() -> None:
         c.SetBudget(category="food", limit=10_000),
         c.RecordTransaction(external_id="E1", source="upi", amount=19_725, currency="INR", category="food"),
         c.CreateJar(name="Goa", target_amount=100, priority=1),
-        c.DepositToJar(jar_id="019aa000-0000-7000-8000-000000000005", amount=60),
-        c.EditJar(jar_id="019aa000-0000-7000-8000-000000000005", priority=2),
+        c.DepositToJar(jar_id="019aa000-0000-7000-8000-000000000006", amount=60),
+        c.EditJar(jar_id="019aa000-0000-7000-8000-000000000006", priority=2),
         c.EditTransaction(transaction_id="019aa000-0000-7000-8000-000000000003", category="travel", note="lunch"),
         c.RecordTransaction(
             external_id="R1", source="upi", amount=725, currency="INR", kind="refund", original_external_id="E1"
         ),
         c.UpdateProfile(time_zone="Asia/Tokyo", monthly_budget=5),
-        c.DeleteJar(jar_id="019aa000-0000-7000-8000-000000000005", move_to=person.jar_id("Savings")),
+        c.DeleteJar(jar_id="019aa000-0000-7000-8000-000000000006", move_to=person.jar_id("Savings")),
         c.DeleteBudget(category="food"),
     ]
     for command in commands:
         person.do(command, AT)
     seen = {type(event).__name__ for turn in person.turns for event in turn.events}
-    assert len(seen) == 16, seen
+    assert len(seen) == 17, seen
     assert replayed(person.bodies) == person.state
     for turn, body in zip(person.turns, person.bodies, strict=True):
         events, result = BEHAVIOUR.decode_turn(body)
@@ -192,9 +192,9 @@ def test_the_socket_shows_the_receipt_and_then_its_alerts() -> None:
     person.do(c.SetBudget(category="food", limit=10_000), AT)
     turn = person.do(DECODER.decode(json.dumps({**BASE, "category": "food"})), AT)
     pushed = msgspec.json.decode(BEHAVIOUR.push(turn))
-    assert [frame["type"] for frame in pushed] == ["transaction_recorded", "budget_exceeded"]
+    assert [frame["type"] for frame in pushed] == ["transaction_recorded", "budget_exceeded", "badge_earned", "badge"]
     assert pushed[0]["data"] == person.answer(turn)
-    assert pushed[1]["data"] == person.answer(turn)["alerts"][0]
+    assert [pushed[1]["data"], pushed[3]["data"]] == person.answer(turn)["alerts"]
 
 
 def test_the_socket_shows_a_budget_set_with_the_profile_as_a_budget() -> None:
@@ -212,5 +212,5 @@ def test_a_turn_writes_its_transaction_and_its_alerts_beside_it() -> None:
     turn = person.do(DECODER.decode(json.dumps({**BASE, "category": "food"})), AT)
     rows = BEHAVIOUR.rows(turn)
     assert [(row.external_id, row.amount, row.category) for row in rows.transactions] == [("E1", 19_725, "food")]
-    assert [(row.type, row.seq) for row in rows.alerts] == [("budget_exceeded", turn.seq)]
+    assert [(row.type, row.seq) for row in rows.alerts] == [("budget_exceeded", turn.seq), ("badge", turn.seq)]
     assert BEHAVIOUR.decode_transaction(rows.transactions[0].sealed).description is None

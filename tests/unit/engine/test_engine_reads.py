@@ -21,7 +21,7 @@ def purchase(amount: int, category: str = "food") -> c.RecordTransaction:
 
 
 def test_a_fourth_notification_of_a_day_goes_to_the_digest_and_a_critical_one_does_not() -> None:
-    person = Person(at=AT)
+    person = Person(c.OpenUser(auto_saving="off"), AT)
     for category in ("a", "b", "c", "d"):
         person.do(c.SetBudget(category=category, limit=1_000), AT)
         person.do(purchase(700, category), AT)
@@ -35,7 +35,7 @@ def test_a_fourth_notification_of_a_day_goes_to_the_digest_and_a_critical_one_do
 
 
 def test_the_overview_keeps_the_last_ten_alerts_newest_first() -> None:
-    person = Person(at=AT)
+    person = Person(c.OpenUser(auto_saving="off"), AT)
     for number in range(12):
         person.do(c.SetBudget(category=f"c{number}", limit=1_000), AT)
         person.do(purchase(1_001, f"c{number}"), AT)

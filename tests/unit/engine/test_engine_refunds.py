@@ -62,7 +62,7 @@ def test_the_socket_shows_a_refund_with_its_receipt() -> None:
 
 def test_the_socket_shows_a_refund_that_had_waited_after_its_purchase() -> None:
     person = bought(refund(), purchase())
-    first, second = msgspec.json.decode(BEHAVIOUR.push(person.turns[-1]))
+    first, second, *_ = msgspec.json.decode(BEHAVIOUR.push(person.turns[-1]))
     assert (first["type"], first["data"]) == ("transaction_recorded", person.answer())
     assert (second["type"], second["data"]["effect"]) == ("transaction_refunded", "refunded")
     assert (second["data"]["external_id"], second["data"]["jar_postings"][0]["amount"]) == ("R", -136)

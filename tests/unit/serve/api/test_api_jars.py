@@ -91,3 +91,13 @@ async def test_an_unlock_can_be_cancelled_and_a_lock_not_shortened(rest: Rest) -
     rest.clock.advance(24 * 3600)
     _, shown = await call(rest, "GET", f"/jars/{goa}")
     assert (shown["locked_until"], shown["unlocks_at"]) == ("2027-02-28T18:30:00Z", None)
+
+
+async def test_badges_show_what_is_earned_and_how_far_the_others_are(rest: Rest) -> None:
+    await round_up(rest)
+    status, answer = await call(rest, "GET", "/badges")
+    badges = {badge["badge_id"]: badge for badge in answer["items"]}
+    assert status == 200
+    assert badges["first_save"]["earned_at"] == "2026-11-20T09:00:00Z"
+    assert badges["round_ups_10"]["earned_at"] is None
+    assert badges["round_ups_10"]["progress"] == {"current": 1, "target": 10}
