@@ -14,7 +14,7 @@ from msgspec import structs
 from engine import alerts, autopay, money
 from engine.alerts import AlertBook, Draft
 from engine.behaviour import Context, Refused, invalid
-from engine.commands import ReportResult, Withdraw
+from engine.commands import ReportResult, SweepDue, Withdraw
 from engine.events import (
     AlertRaised,
     Instruction,
@@ -22,17 +22,22 @@ from engine.events import (
     InstructionIssued,
     JarShare,
     Posting,
+    SavingsNetted,
+    SweepPlanned,
     SweepReason,
     TimerCancelled,
+    TimerSet,
 )
 from engine.jars import find
-from engine.ledger import PROMISED, WALLET, accrued_holder, jar_account, stage_account, transfer
+from engine.ledger import PROMISED, RETURNED, RETURNING, WALLET, accrued_holder, jar_account, stage_account, transfer
 from engine.locks import refuse_locked
 from engine.roundups import default_unit
 from engine.settlement import OPEN_DEBITS_MAX, OPEN_PAYOUTS_MAX
 from engine.state import UserState
 
-SWEEP_TIMER = "sweep"
+SWEEP_TIMER, GROUP = "sweep", "group:"
+WAITS_AT_MOST = timedelta(days=7)
+"""From the first sum that accrues to the sweep that takes it, however little it is."""
 FUTURE_MAX = timedelta(hours=24)
 _RUPEE_THRESHOLD_MAJOR, _THRESHOLD_UNITS = 100, 5
 
@@ -66,6 +71,10 @@ def sweep(state: UserState, events: Sequence[Any], context: Context, why: SweepR
     parts, mandate = accrued(state, events), state.settlement.mandate
     if not parts or _debits(state, events) >= (OPEN_DEBITS_MAX if mandate is None else 1):
         return []
+    netted, parts = _net(state, parts, events, context)
+    told = _planned_after(state, [*events, *netted], context)
+    if netted and not parts:
+        return [*netted, *told]
     if mandate is not None:
         parts = autopay.cut(parts, mandate)
     currency = state.profile.currency
@@ -80,13 +89,69 @@ def sweep(state: UserState, events: Sequence[Any], context: Context, why: SweepR
         parts=parts,
         created_at=context.at,
     )
-    told: list[Any] = []
     if mandate is not None:
         instruction = autopay.planned(instruction, mandate, context)
-        told = [autopay.timer(instruction), *alert_of(state, autopay.notice(instruction), context, events)]
-    if state.settlement.planned is not None:
-        told.append(TimerCancelled(timer_id=SWEEP_TIMER))
-    return [InstructionIssued(instruction=instruction, at=context.at, postings=postings, why=why), *told]
+        notice = alert_of(state, autopay.notice(instruction), context, events)
+        told = [autopay.timer(instruction), *notice, *told]
+    issued = InstructionIssued(instruction=instruction, at=context.at, postings=postings, why=why)
+    return [issued, *netted, *told]
+
+
+def plan(context: Context, due: datetime | None = None) -> list[Any]:
+    """Return the events that bound how long what accrues may wait: a week, unless `due` is known already."""
+    due = due or context.at + WAITS_AT_MOST
+    return [SweepPlanned(due=due), TimerSet(timer_id=SWEEP_TIMER, due=due, command=SweepDue())]
+
+
+def _planned_after(state: UserState, events: Iterable[Any], context: Context) -> list[Any]:
+    """Return what a sweep does to the plan: it is over, unless something is still owed back."""
+    due = state.settlement.planned
+    if returned(state, events) > 0:
+        return plan(context, due if due is not None and due > context.at else None)
+    return [] if due is None else [TimerCancelled(timer_id=SWEEP_TIMER)]
+
+
+def returned(state: UserState, events: Iterable[Any]) -> int:
+    """Return what refunds took from settled savings and the wallet has not got back, after the events of a turn."""
+    owed = state.ledger.balance(RETURNED, state.profile.currency)
+    for event in events:
+        owed += sum(posting.amount for posting in getattr(event, "postings", ()) if posting.account == RETURNED)
+    return owed
+
+
+def _net(
+    state: UserState, parts: list[JarShare], events: Sequence[Any], context: Context
+) -> tuple[list[Any], list[JarShare]]:
+    """Return the event by which what is owed back pays for what has accrued, and the parts that are left to debit."""
+    of_jars = sum(part.amount for part in parts if not part.jar_id.startswith(GROUP))
+    owed = min(returned(state, events), of_jars)
+    if owed <= 0:
+        return [], parts
+    currency, amount = state.profile.currency, owed
+    postings: list[Posting] = []
+    paid, left = [], []
+    for part in parts:
+        taken = 0 if part.jar_id.startswith(GROUP) else min(part.amount, owed)
+        owed -= taken
+        if taken:
+            paid.append(JarShare(part.jar_id, taken))
+            postings += _staged(paid[-1], "settled", "accrued", currency)
+        if part.amount > taken:
+            left.append(JarShare(part.jar_id, part.amount - taken))
+    postings += transfer(PROMISED, RETURNED, amount, currency)
+    return [SavingsNetted(at=context.at, amount=amount, currency=currency, parts=paid, postings=postings)], left
+
+
+def give_back(state: UserState, events: Sequence[Any], context: Context) -> list[Any]:
+    """Return the event that asks the host to pay out what refunds took from settled savings; none when nothing is."""
+    owed, currency = returned(state, events), state.profile.currency
+    if owed <= 0 or state.settlement.payouts >= OPEN_PAYOUTS_MAX:
+        return []
+    instruction = Instruction(
+        instruction_id=context.new_id(), type="payout", amount=owed, currency=currency, parts=[], created_at=context.at
+    )
+    postings = transfer(RETURNING, RETURNED, owed, currency)
+    return [InstructionIssued(instruction=instruction, at=context.at, postings=postings)]
 
 
 def _debits(state: UserState, events: Iterable[Any]) -> int:
@@ -135,6 +200,8 @@ def ended(instruction: Instruction) -> list[Posting]:
     """Return the postings of an instruction's end: the money moves, or goes back to where it was scheduled from."""
     postings: list[Posting] = []
     currency, done = instruction.currency, instruction.status == "done"
+    if not instruction.parts:
+        return transfer(WALLET if done else RETURNED, RETURNING, instruction.amount, currency)
     for part in instruction.parts:
         if instruction.type == "debit":
             postings += _staged(part, "settled" if done else "accrued", "scheduled", currency)
@@ -185,8 +252,13 @@ def failure_alert(state: UserState, instruction: Instruction, failures: int, *, 
         "failures": failures,
     }
     if instruction.type == "payout":
-        jar = state.jars[instruction.parts[0].jar_id].name
-        words = f"Paying out {amount} from {jar} failed ({reason}). The money is back in the jar."
+        if instruction.parts:
+            jar = state.jars[instruction.parts[0].jar_id].name
+            words = f"Paying out {amount} from {jar} failed ({reason}). The money is back in the jar."
+        else:
+            words = (
+                f"Paying {amount} back after a refund failed ({reason}). It is tried again, or taken off what you save."
+            )
         return Draft(type="correction", severity="warning", message=words, data=data)
     if paused:
         words = f"Saving {amount} failed again ({reason}), so auto-saving is paused. Turn it on when you are ready."

@@ -2,7 +2,8 @@
 
 Accounts are names: `wallet` (money the person holds elsewhere), `expense:<category>`, `income:<category>`, `own`
 (the person's other accounts), `held` (authorised, not moved yet), `parked` (refunds whose purchase is not known yet),
-`promised` (what the wallet owes the jars) and `jar:<id>:<stage>`. A positive amount debits the account. Each event's
+`promised` (what the wallet owes the jars), `returned` (what settled savings owe the wallet after a refund), `returning`
+(the part of it that is being paid out) and `jar:<id>:<stage>`. A positive amount debits the account. Each event's
 postings sum to zero per currency, so all balances together always do.
 """
 
@@ -18,6 +19,7 @@ OWN = "own"
 PROMISED = "promised"
 PARKED = "parked"
 HELD = "held"
+RETURNED, RETURNING = "returned", "returning"
 VOLUME_MAX = 2**56
 """Most that is ever posted in one currency: its sums, percentages and projections fit the 64 bits of what is stored."""
 ACCOUNTS_MAX = 1_000

@@ -12,13 +12,14 @@ from engine import allocation, holds, roundups
 from engine.allocation import split
 from engine.behaviour import Context
 from engine.events import JarShare, Posting, RoundUp
-from engine.ledger import PROMISED, jar_account, transfer
+from engine.ledger import PROMISED, RETURNED, jar_account, transfer
 from engine.life import ENDED, OPEN
 from engine.state import UserState
 from engine.views import NO_LIFE, RoundUpView, TransactionView
 
 _AMOUNT_REASONS = frozenset({"exact_multiple", "cap", "floor", "at_settlement", "not_settled", "released"})
-_TAKEN_FROM = ("accrued",)
+_TAKEN_FROM = (("accrued", PROMISED), ("settled", RETURNED))
+"""Stages a round-up is taken back from, and what gets it: a promise is dropped, settled money is owed to the wallet."""
 RELEASED = RoundUp("skipped", reason="released")
 
 
@@ -121,7 +122,7 @@ def settle(
         had, wanted = before.get(jar_id, 0), wanted_by_jar.get(jar_id, 0)
         if wanted < had:
             out = take(state, jar_id, had - wanted, was, context)
-            wanted = had - sum(-posting.amount for posting in out if posting.account != PROMISED)
+            wanted = had - sum(posting.amount for posting in out if posting.account in (PROMISED, RETURNED))
             postings += out
         else:
             postings += transfer(jar_account(jar_id, stage), PROMISED, wanted - had, currency)
@@ -172,10 +173,10 @@ def take(state: UserState, jar_id: str, amount: int, stage: str, context: Contex
     currency = state.profile.currency
     if stage != "provisional" and state.jars[jar_id].locked_at(context.at) is not None:
         return postings
-    for source in _TAKEN_FROM if stage != "provisional" else (stage,):
+    for source, to in _TAKEN_FROM if stage != "provisional" else ((stage, PROMISED),):
         account = jar_account(jar_id, source)
         part = min(amount, state.ledger.balance(account, currency))
-        postings += transfer(PROMISED, account, part, currency)
+        postings += transfer(to, account, part, currency)
         amount -= part
     return postings
 

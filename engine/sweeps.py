@@ -4,30 +4,23 @@ After a failed debit nothing is swept until the person says so, or two incomes c
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from engine.accounts import MONEY_TYPES
 from engine.behaviour import Context
-from engine.commands import SweepDue
 from engine.events import (
     IncomeAwaited,
     InstructionClosed,
     ProfileUpdated,
-    SweepPlanned,
     SweepReason,
     SweepsResumed,
-    TimerSet,
     TransactionRecorded,
 )
-from engine.instructions import SWEEP_TIMER, accrued, default_threshold, sweep
+from engine.instructions import accrued, default_threshold, plan, sweep
 from engine.kinds import INCOME_KINDS
-from engine.ledger import PROMISED, accrued_holder
+from engine.ledger import PROMISED, RETURNED, accrued_holder
 from engine.settlement import INCOMES_RESUME, OPEN_DEBITS_MAX
 from engine.state import UserState
-
-WAITS_AT_MOST = timedelta(days=7)
-"""From the first sum that accrues to the sweep that takes it, however little it is."""
 
 
 def threshold(state: UserState) -> int:
@@ -49,7 +42,7 @@ def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Seq
     currency = state.profile.currency
     added = _newly_accrued(events, currency)
     if added <= 0:
-        return ()
+        return _plan_return(state, events, context)
     promised = added - settlement.scheduled - state.ledger.balance(PROMISED, currency)
     limit = threshold(state)
     if promised >= limit and settlement.debits < OPEN_DEBITS_MAX:
@@ -62,10 +55,16 @@ def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Seq
     return plan(context) if settlement.planned is None else ()
 
 
+def _plan_return(state: UserState, events: Sequence[Any], context: Context) -> list[Any]:
+    """See to it that what a refund took from settled savings does not stay with the host for ever."""
+    owed = any(p.account == RETURNED and p.amount > 0 for event in events for p in getattr(event, "postings", ()))
+    return plan(context) if owed and state.settlement.planned is None else []
+
+
 def _after_close(state: UserState, closed: InstructionClosed, events: Sequence[Any], context: Context) -> list[Any]:
     """Follow the end of a debit: what waited for it may go now; what came back never goes at once again."""
     if closed.counts or closed.instruction.type != "debit":
-        return []
+        return _plan_return(state, events, context)
     waiting = sum(part.amount for part in accrued(state, events))
     if closed.instruction.status == "done" and waiting >= threshold(state) and not under_floor(state, None, waiting):
         swept = sweep(state, events, context, "threshold")
@@ -105,12 +104,6 @@ def _known_balance(state: UserState, payment: TransactionRecorded | None) -> int
     return payment.balance_after if payment is not None else None
 
 
-def plan(context: Context) -> list[Any]:
-    """Return the events that bound how long what accrues may wait."""
-    due = context.at + WAITS_AT_MOST
-    return [SweepPlanned(due=due), TimerSet(timer_id=SWEEP_TIMER, due=due, command=SweepDue())]
-
-
 def of_deposit(state: UserState, events: Sequence[Any], context: Context) -> list[Any]:
     """Return what settles a deposit by hand (`events`) at once, with all that has accrued: it is the user's word."""
     if state.settlement.held:
@@ -124,7 +117,7 @@ def _while_held(state: UserState, events: Sequence[Any], context: Context) -> Se
     if type(first) is ProfileUpdated and first.auto_saving.state == "on" and state.profile.auto_saving.state != "on":
         return resumed(state, events, context, "user", afresh=True)
     if type(first) is not TransactionRecorded or first.kind not in INCOME_KINDS:
-        return ()
+        return _plan_return(state, events, context)
     incomes = state.settlement.incomes + 1
     if incomes < INCOMES_RESUME:
         return [IncomeAwaited(incomes=incomes)]

@@ -7,7 +7,7 @@ from engine.allocation import split
 from engine.behaviour import Context
 from engine.commands import RefundPolicy
 from engine.events import Hold, JarShare, Posting
-from engine.ledger import PROMISED
+from engine.ledger import PROMISED, RETURNED
 from engine.life import OPEN
 from engine.state import UserState
 from engine.views import TakenBack, TransactionView
@@ -58,7 +58,7 @@ def take_back(
             taken.append(TakenBack(share.jar_id, 0, part))
             continue
         out = resaving.take(state, share.jar_id, part, stage, context) if jar is not None else []
-        taken.append(TakenBack(share.jar_id, sum(one.amount for one in out if one.account == PROMISED)))
+        taken.append(TakenBack(share.jar_id, sum(one.amount for one in out if one.account in (PROMISED, RETURNED))))
         postings += out
     return taken, postings
 

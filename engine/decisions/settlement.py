@@ -16,15 +16,18 @@ from engine.commands import (
 from engine.decisions.autopay import put_off
 from engine.decisions.challenges import asked
 from engine.decisions.handler import Decide
-from engine.events import Instruction, SweepPlanned, TimerCancelled
+from engine.events import Instruction, InstructionIssued, SweepPlanned, TimerCancelled
 from engine.instructions import (
     accrued,
     alert_of,
     check_withdrawal,
     close,
     failure_alert,
+    give_back,
     payout,
+    plan,
     reported,
+    returned,
     same_report,
     sweep,
 )
@@ -50,7 +53,7 @@ def _sweep_now(state: UserState, command: SweepNow, _: Facts, context: Context) 
         raise Refused("conflict", "nothing has accrued that could be settled")
     resume = sweeps.resumed if state.settlement.held else sweep
     events = resume(state, (), context, "user")
-    issued = next((event for event in events if hasattr(event, "instruction")), None)
+    issued = next((event for event in events if isinstance(event, InstructionIssued)), None)
     if issued is None:
         raise Refused("conflict", "too many debits wait for the host; come back when one is done")
     return Decision(events, Shown(_shown(state, issued.instruction)))
@@ -62,10 +65,14 @@ def _sweep_due(state: UserState, command: SweepDue, _: Facts, context: Context) 
     if state.settlement.planned is None:
         return Decision([], Shown())
     waiting = sum(part.amount for part in accrued(state, ()))
-    if state.settlement.held or not waiting:
-        return Decision([SweepPlanned()], Shown())
-    swept = [] if sweeps.under_floor(state, None, waiting) else sweep(state, (), context, "timer")
-    return Decision(swept or sweeps.plan(context), Shown())
+    may = waiting and not state.settlement.held
+    swept = sweep(state, (), context, "timer") if may and not sweeps.under_floor(state, None, waiting) else []
+    events = [*swept, *give_back(state, swept, context)]
+    if (may and not swept) or returned(state, events):
+        events += plan(context)
+    elif not swept:
+        events.append(SweepPlanned())
+    return Decision(events, Shown())
 
 
 def _report(state: UserState, command: ReportResult, _: Facts, context: Context) -> Decision:

@@ -49,6 +49,7 @@ from engine.events.settlement import (
     InstructionIssued,
     InstructionStatus,
     InstructionType,
+    SavingsNetted,
     SweepPlanned,
     SweepReason,
     SweepsResumed,
@@ -112,6 +113,7 @@ Event = (
     | DebitSubmitted
     | DebitPutOff
     | SavingChallengesEvent
+    | SavingsNetted
 )
 
 
@@ -167,6 +169,7 @@ __all__ = [
     "RecurringMissed",
     "RecurringUnlinked",
     "RoundUp",
+    "SavingsNetted",
     "Severity",
     "SkipReason",
     "Statement",

@@ -59,6 +59,16 @@ class InstructionIssued(
         return self.instruction.instruction_id
 
 
+class SavingsNetted(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="savings_netted"):
+    """What refunds took from settled savings paid for what has accrued: `parts` are settled without a debit."""
+
+    at: datetime
+    amount: int
+    currency: str
+    parts: list[JarShare]
+    postings: list[Posting]
+
+
 class InstructionClosed(
     Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="instruction_closed"
 ):

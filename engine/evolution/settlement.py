@@ -4,6 +4,7 @@ from engine.events import (
     IncomeAwaited,
     InstructionClosed,
     InstructionIssued,
+    SavingsNetted,
     SweepPlanned,
     SweepsResumed,
 )
@@ -19,6 +20,11 @@ def _issued(state: UserState, event: InstructionIssued) -> None:
         settlement.debits += 1
         settlement.scheduled += one.amount
         settlement.planned = None
+
+
+def _netted(state: UserState, event: SavingsNetted) -> None:
+    state.ledger.post(event.postings)
+    state.settlement.planned = None
 
 
 def _closed(state: UserState, event: InstructionClosed) -> None:
@@ -54,6 +60,7 @@ def _income_awaited(state: UserState, event: IncomeAwaited) -> None:
 
 EVOLVE: dict[type, Evolve] = {
     InstructionIssued: _issued,
+    SavingsNetted: _netted,
     InstructionClosed: _closed,
     SweepPlanned: _planned,
     SweepsResumed: _resumed,

@@ -12,7 +12,7 @@ from engine import commands as c
 from engine.behaviour import Refused, Turn
 from engine.events import InstructionClosed
 from engine.jars import STAGES
-from engine.ledger import PROMISED, WALLET, check_balanced, jar_account
+from engine.ledger import PROMISED, RETURNED, RETURNING, WALLET, check_balanced, jar_account
 from tests.support.person import BEHAVIOUR, Person, replayed
 
 START = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -182,7 +182,7 @@ class SettlementMachine(RuleBasedStateMachine):
         for kind, stage in (("debit", "scheduled"), ("payout", "reserved")):
             waiting = sum(one.amount for one in state.settlement.open.values() if one.type == kind)
             held = sum(amount for name, amount in book.items() if name.startswith("jar:") and name.endswith(stage))
-            assert waiting == held
+            assert waiting == held + (book.get(RETURNING, 0) if kind == "payout" else 0)
         assert state.settlement.scheduled == sum(
             one.amount for one in state.settlement.open.values() if one.type == "debit"
         )
@@ -195,6 +195,10 @@ class SettlementMachine(RuleBasedStateMachine):
             for name, amount in self.person.state.ledger.balances.get("INR", {}).items()
             if name.endswith(":accrued")
         )
+        owed = self.person.state.ledger.balance(RETURNED, "INR")
+        assert owed >= 0
+        assert not owed or "sweep" in self.person.timers or accrued
+        assert (settlement.planned is None) == ("sweep" not in self.person.timers)
         announced = [one for one in settlement.open.values() if one.mandate_id is not None]
         assert not accrued or settlement.held or "sweep" in self.person.timers or announced
 
