@@ -221,7 +221,7 @@ class Decider:
             batch.sealed[activation.entity_id, row.transaction_id] = row.sealed
             batch.identified[activation.entity_id, row.origin, row.source, row.external_id] = row.sealed
         activation.pending = batch
-        self.applied_at = self._now()
+        self.applied_at = at
         if activation.seq - activation.snapshot_seq >= self._snapshot_every:
             self._snapshot(activation, batch)
         return turn, decided.answer

@@ -36,7 +36,7 @@ class Kinds:
 
     def of(self, entity_id: str) -> Behaviour:
         """Return the behaviour of an entity. Raises `UnknownKind`."""
-        behaviour = self._by_kind.get(kind_of(entity_id))
+        behaviour = self._by_kind.get(GROUP if "/~" in entity_id else USER)
         if behaviour is None:
             raise UnknownKind(f"{entity_id} is a {kind_of(entity_id)}, which this instance does not host")
         return behaviour

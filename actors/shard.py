@@ -380,10 +380,11 @@ class EntityShard:
                 frames.append(turn_frame(activation.behaviour, turn))
         batch.reply()
         for write in batch.writes:
-            if write.rows.timers:
-                self.timers.expect(write.rows.timers)
-            if write.rows.outbox:
-                self.outbox.expect(write.rows.outbox)
+            rows = write.rows
+            if rows.timers:
+                self.timers.expect(rows.timers)
+            if rows.outbox:
+                self.outbox.expect(rows.outbox)
         if frames:
             self._feed.publish(frames)
         for snapshot in batch.snapshots:
