@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import pytest
-from msgspec import Raw, Struct, json, msgpack
+from msgspec import Raw, Struct, json, msgpack, structs
 from typing_extensions import override
 
 from actors.client import Client
@@ -164,6 +164,18 @@ async def test_snapshots_of_every_kind_are_used_and_those_of_an_old_schema_are_n
         async with running_shard(open_journal(), behaviour=kinds) as shard:
             read = bodies(await shard.submit([members(), balance("main/u")]))
         assert read == [{"name": "Goa", "members": ["u", "v"]}, {"balance": 200, "turns": 3, "seq": 3}]
+
+
+async def test_an_entity_of_any_kind_is_activated_from_its_snapshot() -> None:
+    store = MemoryStore()
+    async with running_shard(MemoryJournal(store), behaviour=KINDS) as shard:
+        await shard.submit([pay("main/u", "t1"), join("u")])
+        await shard.drain()
+    for entity_id in ("main/u", TRIP):
+        store.rows[entity_id][0] = structs.replace(store.rows[entity_id][0], body=b"unreadable")
+    async with running_shard(MemoryJournal(store), behaviour=KINDS) as shard:
+        read = bodies(await shard.submit([balance("main/u"), members()]))
+    assert read == [{"balance": 100, "turns": 2, "seq": 2}, {"name": "Goa", "members": ["u"]}]
 
 
 async def test_pushes_and_history_tell_each_kind_in_its_own_words(database_url: str) -> None:

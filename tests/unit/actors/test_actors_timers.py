@@ -290,6 +290,7 @@ async def test_the_time_of_an_entity_never_goes_back(open_journal: OpenJournal) 
         outcomes += await shard.submit([pay("u", "t1")])
         clock.advance(-60)
         outcomes += await shard.submit([pay("u", "t2"), pay("u", "t3")])
+        await shard.drain()
     async with running_shard(open_journal(), clock=clock) as shard:
         outcomes += await shard.submit([pay("u", "t4")])
     at = [json.decode(outcome.body or b"")["at"] for outcome in outcomes]
