@@ -14,7 +14,7 @@ def revalued(credit: TransactionView, purchase: TransactionView) -> TransactionV
     Cumulative, so that refunds in parts together give back what one would.
     """
     before = purchase.refunded_original
-    amount = _part(purchase, before + credit.amount) - _part(purchase, before)
+    amount = part(purchase, before + credit.amount) - part(purchase, before)
     rate = purchase.original
     return structs.replace(
         credit,
@@ -25,7 +25,7 @@ def revalued(credit: TransactionView, purchase: TransactionView) -> TransactionV
     )
 
 
-def _part(purchase: TransactionView, paid: int) -> int:
+def part(purchase: TransactionView, paid: int) -> int:
     """Return what a part of the purchase, in the currency it was paid in, came to: half-even."""
     total = purchase.original.amount
     whole, left = divmod(purchase.amount * paid, total)

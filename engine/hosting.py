@@ -30,7 +30,7 @@ from engine.queries import Query
 from engine.state import UserState
 from engine.views import Changed, Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
-STATE_SCHEMA = "user/16"
+STATE_SCHEMA = "user/17"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -151,10 +151,8 @@ class UserBehaviour:
         also: Sequence[TransactionView] = ()
         if type(result) is Recorded:
             view, refunds, also = _receipt(turn).transaction, result.refunds, result.also
-        elif type(result) is Changed:
+        elif type(result) is Changed or type(result) is Edited:
             view, also = result.transaction, result.also
-        elif type(result) is Edited:
-            view = result.transaction
         elif type(result) is Refunded:
             view, refunds = result.original, (result,)
         raised: Sequence[AlertRow] = ()

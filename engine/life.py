@@ -13,13 +13,13 @@ from engine.views import NO_LIFE, TransactionView
 
 OPEN = frozenset({"pending", "authorised"})
 ENDED = frozenset({"declined", "voided", "expired"})
-DELETED, AWAITED, DRAWN = "deleted", "awaited", "drawn"
+DELETED, AWAITED, DRAWN, DUPLICATE = "deleted", "awaited", "drawn", "duplicate"
 """Statuses no report has: a tombstone; an authorisation known only from its settlement; one that settled under other
 ids. Lists leave them out."""
-HIDDEN = frozenset({DELETED, AWAITED, DRAWN})
+HIDDEN = frozenset({DELETED, AWAITED, DRAWN, DUPLICATE})
 _ALONG = {"pending": 0, "authorised": 1, "declined": 1, "voided": 1, "expired": 1, "settled": 2, "reversed": 3}
 
-Verdict = Literal["counts", "stale_status", "stale_revision", "deleted"]
+Verdict = Literal["counts", "stale_status", "stale_revision", "deleted", "duplicate_of"]
 
 
 def along(status: str, kind: str) -> int:
@@ -33,6 +33,8 @@ def judge(known: TransactionView, command: RecordTransaction) -> Verdict:
     """Say whether a report of a known transaction counts, or why it does not."""
     if known.status == DELETED:
         return "deleted"
+    if known.status == DUPLICATE:
+        return "duplicate_of"
     if known.status == AWAITED:
         return "stale_status" if (known.life or NO_LIFE).closed else "counts"
     if known.status == DRAWN:

@@ -5,14 +5,22 @@ from msgspec import UNSET
 from engine import drawing
 from engine.behaviour import Needs
 from engine.commands import (
+    ApplyRate,
     Command,
     DeleteTransaction,
     EditTransaction,
     ExpireAuthorisation,
     ExpireRefund,
+    MatchTransfer,
+    MergeDuplicate,
     RecordTransaction,
+    RejectDuplicate,
+    RejectTransfer,
     UndoRefund,
 )
+
+_PAIRS = (MatchTransfer, MergeDuplicate)
+_ALONE = (RejectTransfer, RejectDuplicate, ApplyRate, ExpireAuthorisation, ExpireRefund, DeleteTransaction)
 
 
 def needs(command: Command) -> Needs | None:
@@ -33,6 +41,8 @@ def needs(command: Command) -> Needs | None:
         return Needs(transaction_ids=(command.transaction_id, *linked))
     if type(command) is UndoRefund:
         return Needs(transaction_ids=(command.transaction_id, command.original_id))
-    if isinstance(command, ExpireAuthorisation | ExpireRefund | DeleteTransaction):
+    if isinstance(command, _PAIRS):
+        return Needs(transaction_ids=(command.transaction_id, command.other_id))
+    if isinstance(command, _ALONE):
         return Needs(transaction_ids=(command.transaction_id,))
     return None

@@ -1,22 +1,26 @@
 """Foreign money in the home currency: exact, half-even, at the last rate on or before the day. Rules: docs/domain.md.
 
 A report is converted before anything else sees it; `RecordTransaction.original` keeps what it said. One without a rate
-stays in its own currency under the flag `rate_pending`.
+stays in its own currency under the flag `rate_pending`, and a timer asks again.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from msgspec import structs
 
 from engine import money
 from engine.behaviour import Context, invalid
-from engine.commands import AMOUNT_MAX, Foreign, RecordTransaction
+from engine.commands import AMOUNT_MAX, ApplyRate, Foreign, RecordTransaction
+from engine.events import TimerSet
 from engine.outside import Outside, Rate
 from engine.periods import local_date
 from engine.profile import Profile
 
 RATE_AGE_MAX = timedelta(days=31)
 """A rate older than this says nothing of a day: a month is the longest anyone publishes rates for."""
+FIRST_RETRY = timedelta(hours=1)
+TRIES_MAX = 10
+"""Each waits twice as long as the one before: 42 days in all. An import of rates wakes them before."""
 
 
 def converted(amount: int, currency: str, home: str, rate: Rate) -> int:
@@ -67,3 +71,11 @@ def _day(command: RecordTransaction, profile: Profile, context: Context) -> date
     if when is None or when.tzinfo is None:
         return profile.today(context.at)
     return local_date(when, profile.zone_at(context.at))
+
+
+def asking(transaction_id: str, at: datetime, tries: int) -> list[TimerSet]:
+    """Return the timer that asks for a rate again; none once it was asked for often enough."""
+    if tries >= TRIES_MAX:
+        return []
+    command = ApplyRate(transaction_id=transaction_id, tries=tries + 1)
+    return [TimerSet(timer_id=f"rate:{transaction_id}", due=at + FIRST_RETRY * 2**tries, command=command)]

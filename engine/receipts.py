@@ -22,7 +22,17 @@ from engine.events import (
     TransactionRecorded,
     TransactionRefunded,
 )
-from engine.views import Changed, MerchantView, OriginalView, Receipt, Recorded, Refunded, RoundUpView, TransactionView
+from engine.views import (
+    Changed,
+    DuplicateView,
+    MerchantView,
+    OriginalView,
+    Receipt,
+    Recorded,
+    Refunded,
+    RoundUpView,
+    TransactionView,
+)
 
 
 def original(event: TransactionRecorded) -> OriginalView:
@@ -31,6 +41,11 @@ def original(event: TransactionRecorded) -> OriginalView:
     if said is None:
         return OriginalView(event.amount, event.currency)
     return OriginalView(said.amount, said.currency, said.rate_date, said.rate)
+
+
+def duplicate(event: TransactionRecorded) -> DuplicateView:
+    """Return of what a report is another report."""
+    return DuplicateView(event.duplicate_of or "", event.reported_status or event.status, "rule")
 
 
 def transaction(event: TransactionRecorded) -> TransactionView:
@@ -72,6 +87,8 @@ def transaction(event: TransactionRecorded) -> TransactionView:
         balance_after=event.balance_after,
         counts_as_spend=event.counts_as_spend,
         jar_postings=event.shares,
+        suggestions=event.suggestions,
+        duplicate=duplicate(event) if event.duplicate_of is not None else None,
         life=None if event.status == "settled" and event.settles is None else holds.life_of(event),
     )
 

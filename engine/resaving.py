@@ -12,6 +12,7 @@ from engine import allocation, holds, roundups
 from engine.allocation import split
 from engine.behaviour import Context
 from engine.events import JarShare, Posting, RoundUp
+from engine.kinds import ROUND_UP_KINDS
 from engine.ledger import PROMISED, RETURNED, jar_account, transfer
 from engine.life import ENDED, OPEN
 from engine.state import UserState
@@ -49,8 +50,12 @@ def event_of(view: RoundUpView) -> RoundUp:
 def decided(state: UserState, known: TransactionView, now: TransactionView, today: date, context: Context) -> RoundUp:
     """Return the round-up of a changed transaction that counts. `now` has the new amount, status and category."""
     before = event_of(known.round_up)
+    if now.kind not in ROUND_UP_KINDS:
+        return RoundUp("skipped", reason="not_eligible") if before.amount else before
     if now.status in OPEN and (holds.is_estimate(now.mcc) or (now.life or NO_LIFE).drawn):
         return RoundUp("skipped", reason="at_settlement")
+    if (known.amount, known.currency, known.status, known.kind) == (now.amount, now.currency, now.status, now.kind):
+        return before
     if before.amount and known.status not in ENDED:
         if known.amount == now.amount and known.currency == now.currency:
             return _staged(before, now)

@@ -68,6 +68,8 @@ def reported(state: UserState, known: TransactionView, command: RecordTransactio
         return structs.replace(
             fresh, transaction_id=known.transaction_id, life=_life(known, fresh, fresh.amount), round_up=known.round_up
         )
+    if known.transfer is not None:
+        fresh = structs.replace(fresh, kind=known.kind, category=known.category)
     _check_same(known, fresh)
     ended = command.status in ENDED or command.status == "reversed"
     amount = known.amount if ended else fresh.amount
@@ -173,11 +175,18 @@ def changed(
         merchant=now.merchant.name,
         account_id=now.account_id,
         occurred_at=now.occurred_at,
-        moved=_paid(known) - _paid(now) if now.direction == "debit" else _paid(now) - _paid(known),
+        amount=now.amount,
+        moved=_moved(known, now),
         balance_after=now.balance_after if now.balance_after != known.balance_after else None,
     )
     event = aftermath.rearmed(state, event, evolve, today)
     return Change([event, *holds.timers(held_before, now, hold is not None, context)], now)
+
+
+def _moved(known: TransactionView, now: TransactionView) -> int:
+    """Return what the account gains; what moved in another currency is no part of it."""
+    before = _paid(known) if known.currency == now.currency else 0
+    return before - _paid(now) if now.direction == "debit" else _paid(now) - before
 
 
 def _paid(view: TransactionView) -> int:

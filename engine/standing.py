@@ -52,6 +52,8 @@ def hold(view: TransactionView, saved: list[JarShare]) -> Hold | None:
 
 def with_refunds(known: TransactionView, now: TransactionView) -> TransactionView:
     """Return a changed transaction with what refunds give back of it now: at most what counts; the rest is excess."""
+    if known.currency != now.currency:
+        return now
     total = known.refunded_amount + (known.life or NO_LIFE).refund_excess
     room = known.refunded_amount if now.status == "reversed" else counted(now)
     return claimed(structs.replace(now, refunds=_dated(known, now)), total, room) if total else now

@@ -13,6 +13,7 @@ from engine.events import Hold
 from engine.group_book import GroupBook
 from engine.jars import Jar
 from engine.ledger import Ledger
+from engine.pairs import Pairs
 from engine.parked import Parked
 from engine.profile import Profile
 from engine.recurring import Recurring
@@ -49,6 +50,7 @@ class UserState(Struct, kw_only=True):
     allocation: Allocation = field(default_factory=Allocation)
     badges: BadgeBook = field(default_factory=BadgeBook)
     accounts: dict[str, Account] = field(default_factory=dict)
+    pairs: Pairs = field(default_factory=Pairs)
     groups: GroupBook = field(default_factory=GroupBook)
     settlement: Settlement = field(default_factory=Settlement)
     holds: dict[str, Hold] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from engine.alerts import AlertView
 from engine.budgets import BudgetLine
 from engine.burn_rate import Projection
 from engine.commands import Location
-from engine.events import DatedAmount, JarShare
+from engine.events import DatedAmount, JarShare, Suggestion
 from engine.streaks import StreakView
 from engine.views_budgets import BudgetView
 from engine.views_jars import JarView, PlanView
@@ -70,6 +70,25 @@ class LifeView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 NO_LIFE = LifeView()
 
 
+class TransferView(Struct, frozen=True):
+    """The other leg of a transfer between own accounts, who said so, and as what this leg was reported."""
+
+    other_id: str
+    by: str
+    kind: str
+    category: str
+    confidence: float
+    category_by: str
+
+
+class DuplicateView(Struct, frozen=True):
+    """The payment of which this is another report, the status it was reported with, and who said so."""
+
+    of: str
+    status: str
+    by: str
+
+
 class TransactionView(Struct, frozen=True, kw_only=True):
     """A transaction on the wire, and the sealed part of its row."""
 
@@ -117,6 +136,12 @@ class TransactionView(Struct, frozen=True, kw_only=True):
     refund_of: str | None = None
     """The purchase that this credit gave back."""
     life: LifeView | None = None
+    transfer: TransferView | None = None
+    duplicate: DuplicateView | None = None
+    reports: list[str] = []
+    """Other reports of this payment, which count nothing."""
+    suggestions: list[Suggestion] = []
+    """What it may belong to, until the user says."""
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -286,10 +311,11 @@ class Changed(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="change
 
 
 class Edited(Struct, frozen=True, tag="edited"):
-    """A transaction after the user's edit."""
+    """A transaction after the user's edit; `also` are others that the turn changed."""
 
     transaction: TransactionView
     budgets: list[BudgetLine] = []
+    also: list[TransactionView] = []
 
 
 class Shown(Struct, frozen=True, tag="shown"):

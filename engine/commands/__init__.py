@@ -42,6 +42,7 @@ from engine.commands.jars import (
     TransferToJar,
     UnlockJar,
 )
+from engine.commands.pairs import ApplyRate, MatchTransfer, MergeDuplicate, RejectDuplicate, RejectTransfer
 from engine.commands.profile import OpenUser, RaiseCaps, RoundingPatch, UpdateProfile
 from engine.commands.recurring import (
     CheckRecurring,
@@ -132,6 +133,11 @@ Command = (
     | UnlinkRecurring
     | Confirm
     | RaiseCaps
+    | MatchTransfer
+    | RejectTransfer
+    | MergeDuplicate
+    | RejectDuplicate
+    | ApplyRate
     | CreateAccount
     | EditAccount
     | RemoveAccount
@@ -159,6 +165,7 @@ __all__ = [
     "AllocationPart",
     "Amount",
     "ApplyMandate",
+    "ApplyRate",
     "AskUnlock",
     "AutoSaving",
     "AutoSavingState",
@@ -199,7 +206,9 @@ __all__ = [
     "LockEnd",
     "LockJar",
     "MandateFields",
+    "MatchTransfer",
     "Mcc",
+    "MergeDuplicate",
     "Name",
     "OpenUser",
     "OptOut",
@@ -211,6 +220,8 @@ __all__ = [
     "RecordTransaction",
     "RecurringChanges",
     "RefundPolicy",
+    "RejectDuplicate",
+    "RejectTransfer",
     "RemindRecurring",
     "RemoveAccount",
     "ReportResult",

@@ -10,6 +10,7 @@ from engine.decisions import (
     groups,
     jars,
     locks,
+    pairs,
     profile,
     recurring,
     saving_challenges,
@@ -31,5 +32,6 @@ DECIDE: dict[type, Decide] = {
     **autopay.DECIDE,
     **categories.DECIDE,
     **recurring.DECIDE,
+    **pairs.DECIDE,
 }
 DECIDE[Confirm] = challenges.confirming(DECIDE)

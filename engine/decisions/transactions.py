@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from engine import accounts, arrivals, own_entries, rates, refund_life, refunds, settling, transactions
+from engine import arrivals, merging, noticing, own_entries, refund_life, refunds, settling, transactions
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import (
     DeleteTransaction,
@@ -14,22 +14,30 @@ from engine.commands import (
 )
 from engine.decisions.handler import Decide
 from engine.evolution import evolve
+from engine.life import DUPLICATE
 from engine.state import UserState
 
 
 def _record(state: UserState, command: RecordTransaction, facts: Facts, context: Context) -> Decision:
-    if state.accounts:
-        command = accounts.understood(state.accounts, command)
-    if command.currency != state.profile.currency:
-        command = rates.at_home(command, state.profile, context)
+    is_foreign = command.currency != state.profile.currency
+    if not is_foreign and command.reference is None and not state.accounts:
+        return _booked(state, command, facts, context)
+    command = noticing.understood(state, command, context)
+    found = noticing.twin(state, command, facts, context)
+    if found is not None and not merging.outranks(command, found):
+        return merging.record(state, command, found, context)
+    return noticing.noticed(state, command, _booked(state, command, facts, context), found, context)
+
+
+def _booked(state: UserState, command: RecordTransaction, facts: Facts, context: Context) -> Decision:
     if facts.by_identity:
         known = facts.by_identity.get((command.origin, command.source, command.external_id))
         if known is not None:
-            if known.kind == "refund":
+            if known.kind == "refund" and known.status != DUPLICATE:
                 return refund_life.report(state, known, command, facts, context, evolve)
             return settling.report(state, known, command, context, evolve)
     if command.kind == "refund":
-        return refunds.record(state, command, facts, context)
+        return merging.refund(state, command, facts, context)
     if state.parked.waiting or command.pending_external_id is not None:
         return arrivals.record(state, command, facts, context, evolve)
     return transactions.record(state, command, context)

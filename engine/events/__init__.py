@@ -31,6 +31,7 @@ from engine.events.jars import (
     JarUnlockCancelled,
     JarUnlockStarted,
 )
+from engine.events.pairs import PairJudged
 from engine.events.profile import ProfileUpdated, UserOpened
 from engine.events.recurring import (
     Due,
@@ -63,7 +64,7 @@ from engine.events.transactions import (
     TransactionRecorded,
     TransactionRefunded,
 )
-from engine.events.types import Counted, DatedAmount, Hold, JarShare, Posting
+from engine.events.types import Counted, DatedAmount, Hold, JarShare, PairType, Posting, Suggestion
 
 Event = (
     UserOpened
@@ -99,6 +100,7 @@ Event = (
     | ChallengeIssued
     | ChallengeTried
     | ChallengeSpent
+    | PairJudged
     | AccountCreated
     | AccountEdited
     | AccountRemoved
@@ -160,6 +162,8 @@ __all__ = [
     "Mandate",
     "MandateEnded",
     "MandateSet",
+    "PairJudged",
+    "PairType",
     "Posting",
     "ProfileUpdated",
     "RecurringCreated",
@@ -173,6 +177,7 @@ __all__ = [
     "Severity",
     "SkipReason",
     "Statement",
+    "Suggestion",
     "SweepPlanned",
     "SweepReason",
     "SweepsResumed",

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from engine.commands import Foreign, Location
-from engine.events.types import Counted, DatedAmount, Hold, JarShare, Posting
+from engine.events.types import Counted, DatedAmount, Hold, JarShare, Posting, Suggestion
 
 SkipReason = Literal[
     "off",
@@ -21,6 +21,7 @@ SkipReason = Literal[
     "at_settlement",
     "not_settled",
     "released",
+    "duplicate",
 ]
 
 
@@ -89,6 +90,11 @@ class TransactionRecorded(
     """What it holds while it is authorised."""
     settles: str | None = None
     """The authorisation it draws on."""
+    suggestions: list[Suggestion] = []
+    duplicate_of: str | None = None
+    """The payment of which this is another source's report; then `status` is `duplicate`, and nothing counts."""
+    reported_status: str | None = None
+    """The status of such a report."""
 
 
 class TransactionChanged(
@@ -102,6 +108,7 @@ class TransactionChanged(
     """Local date of `at`."""
     status: str
     currency: str
+    amount: int | None = None
     postings: list[Posting] = []
     spent: list[Counted] = []
     shares: list[JarShare] = []

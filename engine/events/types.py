@@ -1,6 +1,7 @@
 """What events are made of."""
 
 from datetime import date
+from typing import Literal
 
 from msgspec import Struct
 
@@ -41,3 +42,13 @@ class Hold(Struct, frozen=True, omit_defaults=True):
 
     amount: int
     saved: list[JarShare] = []
+
+
+PairType = Literal["transfer", "duplicate"]
+
+
+class Suggestion(Struct, frozen=True, gc=False):
+    """What a payment may belong to: the other leg of a transfer, or another report of the same payment."""
+
+    type: PairType
+    other_id: str

@@ -14,6 +14,7 @@ from engine.evolution import (
     challenges,
     groups,
     jars,
+    pairs,
     profile,
     recurring,
     saving_challenges,
@@ -39,6 +40,7 @@ _EVOLVE: dict[type, Evolve] = {
     **accounts.EVOLVE,
     **settlement.EVOLVE,
     **autopay.EVOLVE,
+    **pairs.EVOLVE,
 }
 
 

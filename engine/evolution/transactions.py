@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from engine import accounts, refunds, spent, transactions
+from engine import accounts, pairs, refunds, spent, transactions
 from engine.events import TransactionChanged, TransactionEdited, TransactionRecorded, TransactionRefunded
 from engine.evolution.handler import Evolve
 from engine.evolution.saving import jar_saved
@@ -28,6 +28,8 @@ def _recorded(state: UserState, event: TransactionRecorded) -> None:
         refunds.parked(state, event)
     if state.accounts:
         accounts.moved(state.accounts, event)
+    if event.reference is not None or state.accounts:
+        pairs.recorded(state.pairs, event)
 
 
 def _changed(state: UserState, event: TransactionChanged) -> None:
@@ -51,6 +53,8 @@ def _changed(state: UserState, event: TransactionChanged) -> None:
     state.alerts.rearm(event.rearmed, event.on)
     if state.accounts and event.account_id is not None:
         accounts.changed(state.accounts, event)
+    if state.pairs.seen:
+        pairs.changed(state.pairs, event)
 
 
 def _refunded(state: UserState, event: TransactionRefunded) -> None:
@@ -59,6 +63,7 @@ def _refunded(state: UserState, event: TransactionRefunded) -> None:
     if event.credit is not None:
         state.transactions += 1
         accounts.moved(state.accounts, event.credit)
+        pairs.recorded(state.pairs, event.credit)
     state.parked.release(event.transaction_id)
     if event.counts_as_spend and event.amount:
         spent.count(state, event.local_date, event.category, -event.amount)

@@ -63,10 +63,10 @@ def check(subject: Subject, file: dict[str, Any], vector: dict[str, Any]) -> Non
 
 
 def _look(subject: Subject, expected: dict[str, Any], at: str) -> None:
-    if not {"overview", "accounts", "badges", "jars", "balances"} & expected.keys():
+    if not {"overview", "accounts", "transactions", "badges", "jars", "balances"} & expected.keys():
         return
     seen = subject({"do": "look", "at": at})
-    for what in ("overview", "accounts"):
+    for what in ("overview", "accounts", "transactions"):
         if what in expected:
             match(expected[what], _plain(seen[what], expected[what]), what)
     for badge_id, badge in expected.get("badges", {}).items():

@@ -77,6 +77,7 @@ class Engine:
             "overview": self.person.overview(at),
             "accounts": {one["name"]: one for one in self.person.ask(GetAccounts(), at)["items"]},
             "badges": {one["badge_id"]: one for one in self.person.ask(GetBadges(), at)["items"]},
+            "transactions": {one.external_id: msgspec.to_builtins(one) for one in self.person.transactions.values()},
             "jars": {jar.name: jar.saved for jar in state.jars.values()},
             "balances": state.ledger.balances.get(state.profile.currency, {}),
         }

@@ -53,6 +53,7 @@ class Then(Struct, frozen=True, forbid_unknown_fields=True):
     accounts: dict[str, Any] | None = None
     recurring: dict[str, Any] | None = None
     badges: dict[str, Any] | None = None
+    transactions: dict[str, Any] | None = None
 
 
 class Vector(Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +130,9 @@ def _check_turns(then: Then, person: Person, turns: list[Turn], at: datetime) ->
         _match(_names(then.recurring, person), {one["name"]: one for one in found}, "recurring")
     if then.badges is not None:
         _check_badges(then.badges, {one["badge_id"]: one for one in person.ask(GetBadges(), at)["items"]})
+    if then.transactions is not None:
+        by_name = {one.external_id: msgspec.to_builtins(one) for one in person.transactions.values()}
+        _match(_names(then.transactions, person), by_name, "transactions")
     _check_balances(then, person)
 
 
