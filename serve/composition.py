@@ -24,7 +24,8 @@ from actors.read_model import ReadModel
 from actors.transport import TransportLost
 from adapters.hosts.sandbox import SandboxHost, Submit, left_alone
 from adapters.notify.outbox_file import OutboxFile
-from engine import rows_settlement
+from adapters.scores.redis_board import RedisBoards
+from engine import leaderboards, rows_settlement
 from engine.behaviour import Prediction
 from engine.commands import RecordTransaction, ReportResult
 from engine.groups.hosting import GROUP_BEHAVIOUR
@@ -99,7 +100,10 @@ def outbox_handlers(around: Surroundings) -> dict[str, Handler]:
     notifications.begin()
     sandbox = SandboxHost(reporting(around.sender), {TENANT})
     host = sandbox.deliver if config.money_host == "sandbox" else left_alone
-    return {"notify": notifications.deliver, rows_settlement.CHANNEL: host}
+    handlers = {"notify": notifications.deliver, rows_settlement.CHANNEL: host}
+    # Without a Redis nobody reads scores from one: the records keep them.
+    scores = RedisBoards(config.redis_url).deliver if config.redis_url else left_alone
+    return {**handlers, leaderboards.CHANNEL: scores}
 
 
 def host_config(config: RuntimeConfig) -> HostConfig:
@@ -128,6 +132,7 @@ async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]
     transport = ray_host.connect(config.namespace, config.shards)
     async with connections.pool(config.postgres_url, "boond-reads", size_max=READ_CONNECTIONS_MAX) as pool:
         lifetimes = Lifetimes(access_s=config.access_token_s, refresh_s=config.refresh_token_s)
+        boards = RedisBoards(config.redis_url) if config.redis_url else None
         try:
             yield Services(
                 runtime=Client(transport, config.shards, KINDS, pool),
@@ -139,10 +144,13 @@ async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]
                 epoch=await placement.stream_id(config.postgres_url),
                 now=utc_now,
                 clock=ClockTable(pool) if config.sandbox else None,
+                boards=boards,
                 readiness=lambda: _readiness(pool, transport),
             )
         finally:
             passwords.close()
+            if boards is not None:
+                await boards.close()
 
 
 async def _readiness(pool: AsyncConnectionPool[Any], transport: ray_host.RayTransport) -> dict[str, str]:

@@ -8,6 +8,7 @@ from actors.clock import ClockTable
 from actors.host_statements import HostStatements
 from actors.read_model import ReadModel
 from actors.runtime import Runtime
+from adapters.scores.redis_board import RedisBoards
 from serve.auth.accounts import Accounts
 from serve.auth.keys import KeyRing
 from serve.auth.tokens import Verifier
@@ -26,5 +27,7 @@ class Services:
     epoch: str
     now: Callable[[], datetime]
     readiness: Callable[[], Awaitable[dict[str, str]]]
+    boards: RedisBoards | None = None
+    """Where leaderboards are ranked; None without a Redis."""
     clock: ClockTable | None = None
     """The instance's clock where it may be put forward. `now` is the real time."""

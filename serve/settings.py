@@ -67,6 +67,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "`synchronous_commit` are then yours to keep on.",
         ),
     ] = ""
+    redis_url: Annotated[
+        str,
+        Meta(
+            description="Use this Redis 6 or later instead of the embedded one, for leaderboards. It holds nothing "
+            "that is not in PostgreSQL too; while it is gone, leaderboards answer 503 and nothing else changes.",
+        ),
+    ] = ""
     sandbox: Annotated[
         bool,
         Meta(
@@ -198,6 +205,8 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     log_level: str = "warning"
     money_host: str = "sandbox"
+    redis_url: str = ""
+    """Empty where there is no Redis: no leaderboard can be shown."""
 
 
 def boond_version() -> str:
@@ -208,10 +217,14 @@ def boond_version() -> str:
         return "source"
 
 
-def runtime_config(settings: Settings, *, postgres_url: str, instance_id: str) -> RuntimeConfig:
-    """Return what travels of the settings, once it is known where Postgres listens."""
+def runtime_config(settings: Settings, *, postgres_url: str, instance_id: str, redis_url: str = "") -> RuntimeConfig:
+    """Return what travels of the settings, once it is known where Postgres and Redis listen."""
     shared = {f: getattr(settings, f) for f in RuntimeConfig.__struct_fields__ if f in Settings.__struct_fields__}
-    shared |= {"data": str(settings.data_folder), "postgres_url": postgres_url}
+    shared |= {
+        "data": str(settings.data_folder),
+        "postgres_url": postgres_url,
+        "redis_url": redis_url or settings.redis_url,
+    }
     shared["sandbox"] = settings.sandbox or not settings.postgres_url
     return RuntimeConfig(**shared, namespace=f"boond-{instance_id}", instance_id=instance_id, version=boond_version())
 

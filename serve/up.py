@@ -1,6 +1,6 @@
 """`boond up`: start everything in order, say when it serves, watch it, stop it in order.
 
-Order: preflight, lock, leftovers, Postgres, migrations, Ray, shards, Serve, readiness. Stopping is the way back.
+Order: preflight, lock, leftovers, Postgres, Redis, migrations, Ray, shards, Serve, readiness. Stopping is the way back.
 Ray is imported only after its environment is set, so it appears in no import at the top here.
 """
 
@@ -23,6 +23,8 @@ from serve.auth.keys import load_or_create
 from serve.embedded import haproxy, processes, run_folder
 from serve.embedded.postgres import EmbeddedPostgres
 from serve.embedded.ray_node import RayNode, ray_environment
+from serve.embedded.redis import EmbeddedRedis, RedisFailed
+from serve.embedded.redis import binary as redis_binary
 from serve.embedded.run_folder import RunFolder
 from serve.settings import RuntimeConfig, Settings, runtime_config
 
@@ -128,6 +130,7 @@ class Instance:
         self.clock = Clock()
         self.signals = Signals()
         self.postgres: EmbeddedPostgres | None = None
+        self.redis: EmbeddedRedis | None = None
         self.ray: RayNode | None = None
         self._stops = ExitStack()
         self._deaths: list[float] = []
@@ -162,6 +165,8 @@ class Instance:
                 return
             if self.postgres and postgres_ended:
                 self._revive(self.postgres)
+            if self.redis and not self.redis.is_alive():
+                self._revive_redis(self.redis)
             if part:
                 raise PartDied(f"Ray's {part} ended by itself; its logs are in {self.run.ray}/session_latest/logs")
 
@@ -204,10 +209,37 @@ class Instance:
             self.postgres = EmbeddedPostgres(self.data, self.run.postgres, parameters=parameters)
             self._stops.callback(self._stop_postgres, self.postgres)
             url = self.postgres.start()
-        self.config = runtime_config(self.settings, postgres_url=url, instance_id=self.run.instance)
+        redis_url = self.settings.redis_url or self._start_redis()
+        self.config = runtime_config(
+            self.settings, postgres_url=url, instance_id=self.run.instance, redis_url=redis_url
+        )
         self.clock.lap("postgres")
         (self.parts.migrate or _migrate)(url)
         self.clock.lap("migrations")
+
+    def _start_redis(self) -> str:
+        """Start the embedded Redis; without its wheel, or when it fails, there are no leaderboards, and all else."""
+        program = redis_binary()
+        if program is None:
+            say("no embedded Redis here: leaderboards need BOOND_REDIS_URL")
+            return ""
+        server = EmbeddedRedis(self.run.redis, program)
+        self._stops.callback(server.stop)
+        try:
+            url = server.start()
+        except (RedisFailed, OSError) as error:
+            say(f"{error}\nleaderboards need BOOND_REDIS_URL")
+            return ""
+        self.redis = server
+        return url
+
+    def _revive_redis(self, server: EmbeddedRedis) -> None:
+        say("redis ended by itself and is started again, empty; leaderboards are filled from the database")
+        try:
+            server.start()
+        except (RedisFailed, OSError) as error:
+            say(f"{error}\nthere are no leaderboards until the next start")
+            self.redis = None
 
     def _stop_postgres(self, server: EmbeddedPostgres) -> None:
         with _step("postgres"):

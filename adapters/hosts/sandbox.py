@@ -56,5 +56,5 @@ def executed(order: InstructionView) -> ReportResult:
 
 
 async def left_alone(message: OutboxMessage) -> None:
-    """Deliver channel `instruction` to nobody: an external host polls `GET /instructions`."""
-    _log.debug("instruction %s waits for the host that polls", message.outbox_id)
+    """Deliver to nobody: the records keep what the message says, and an external host polls `GET /instructions`."""
+    _log.debug("%s %s is left to who reads the records", message.channel, message.outbox_id)

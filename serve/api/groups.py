@@ -123,7 +123,8 @@ async def _tell(call: Call, group_id: str, command: GroupCommand) -> Outcome:
     return await call.submit(Envelope(_group(call, group_id), call.command_id, encoded(command), meta))
 
 
-async def _ask(call: Call, group_id: str, query: GetGroup | GetProposals) -> Answer:
+async def ask_group(call: Call, group_id: str, query: GetGroup | GetProposals) -> Answer:
+    """Answer a read from a group's actor; 404 for whoever is not a member."""
     meta = Meta(call.caller.name, call.caller.origin)
     return answered(await call.submit(Envelope(_group(call, group_id), None, msgspec.msgpack.encode(query), meta)))
 
@@ -179,7 +180,7 @@ async def list_groups(call: Call) -> Answer:
 
 async def show_group(call: Call) -> Answer:
     """Read a group; 404 for whoever is not a member."""
-    return await _ask(call, call.path["group_id"], GetGroup(_person(call)[1]))
+    return await ask_group(call, call.path["group_id"], GetGroup(_person(call)[1]))
 
 
 async def invite(call: Call) -> Answer:
@@ -280,7 +281,7 @@ async def reject_purchase(call: Call) -> Answer:
 
 
 async def _proposals(call: Call, kind: ProposalKind) -> Answer:
-    return await _ask(call, call.path["group_id"], GetProposals(_person(call)[1], kind))
+    return await ask_group(call, call.path["group_id"], GetProposals(_person(call)[1], kind))
 
 
 async def _approve(call: Call, kind: ProposalKind, amount: int | None) -> Answer:

@@ -63,6 +63,7 @@ class RunFolder:
             )
         self.path = parent / name
         self.postgres = self.path / "pg"
+        self.redis = self.path / "redis"
         # Ray opens its folder to every user of the machine, who could then put files of their own into it: one above
         # is closed.
         self.ray = self.path / "ray" / "s"

@@ -18,6 +18,7 @@ from actors.kinds import GROUP, USER, Kinds
 from actors.messages import Envelope, Meta
 from actors.read_model import ReadModel
 from actors.shard import EntityShard
+from adapters.scores.redis_board import RedisBoards
 from engine import letters, rows_settlement
 from engine.commands import ReportResult
 from engine.groups.hosting import GROUP_BEHAVIOUR
@@ -94,6 +95,7 @@ async def serving(
     read_model: ReadModel | None = None,
     statements: HostStatements | None = None,
     clock_table: Any = None,
+    boards: RedisBoards | None = None,
 ) -> AsyncIterator[Rest]:
     """Serve the routes on an empty journal. Lists and accounts, which are SQL, are not there unless they are given."""
     keys = load_or_create(folder / "keys")
@@ -113,6 +115,7 @@ async def serving(
             epoch="epoch",
             now=clock,
             clock=clock_table,
+            boards=boards,
             readiness=_ready,
         )
 
