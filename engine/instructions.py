@@ -88,6 +88,7 @@ def sweep(state: UserState, events: Sequence[Any], context: Context, why: SweepR
         currency=currency,
         parts=parts,
         created_at=context.at,
+        sandbox=state.profile.tenant_mode == "sandbox",
     )
     if mandate is not None:
         instruction = autopay.planned(instruction, mandate, context)
@@ -148,7 +149,13 @@ def give_back(state: UserState, events: Sequence[Any], context: Context) -> list
     if owed <= 0 or state.settlement.payouts >= OPEN_PAYOUTS_MAX:
         return []
     instruction = Instruction(
-        instruction_id=context.new_id(), type="payout", amount=owed, currency=currency, parts=[], created_at=context.at
+        instruction_id=context.new_id(),
+        type="payout",
+        amount=owed,
+        currency=currency,
+        parts=[],
+        created_at=context.at,
+        sandbox=state.profile.tenant_mode == "sandbox",
     )
     postings = transfer(RETURNING, RETURNED, owed, currency)
     return [InstructionIssued(instruction=instruction, at=context.at, postings=postings)]
@@ -176,6 +183,7 @@ def payout(state: UserState, command: Withdraw, context: Context) -> Instruction
         currency=currency,
         parts=[part],
         created_at=context.at,
+        sandbox=state.profile.tenant_mode == "sandbox",
         destination=command.destination,
     )
     postings = _staged(part, "reserved", "settled", currency)

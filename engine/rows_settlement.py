@@ -25,7 +25,7 @@ def of_turn(turn: Turn) -> tuple[list[RecordRow], list[OutboxRow]]:
             sealed = _ENCODER.encode(instruction(one, user_id(turn.entity_id)))
             at = one.created_at if one.status == "open" else one.reported_at or event.at
             records.append(RecordRow(KIND, one.instruction_id, one.status, at, one.amount, one.currency, sealed))
-            if one.is_ready:
+            if one.is_ready and one.sandbox:
                 orders.append(OutboxRow(f"{one.instruction_id}:{one.attempt}", CHANNEL, sealed))
             if one.mandate_id is not None:
                 orders += _notices(turn, event, one)

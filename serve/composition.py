@@ -33,7 +33,6 @@ from engine.hosting import UserBehaviour
 from engine.queries import GetOverview
 from online_ml.categoriser import RuleCategoriser
 from serve import envelopes
-from serve.api.accounts import TENANT
 from serve.api.app import build_app as build_api
 from serve.api.app import refused
 from serve.auth import keys as signing
@@ -98,7 +97,7 @@ def outbox_handlers(around: Surroundings) -> dict[str, Handler]:
     config = msgspec.json.decode(around.told, type=RuntimeConfig)
     notifications = OutboxFile(Path(config.data) / "outbox", around.now)
     notifications.begin()
-    sandbox = SandboxHost(reporting(around.sender), {TENANT})
+    sandbox = SandboxHost(reporting(around.sender))
     host = sandbox.deliver if config.money_host == "sandbox" else left_alone
     handlers = {"notify": notifications.deliver, rows_settlement.CHANNEL: host}
     # Without a Redis nobody reads scores from one: the records keep them.

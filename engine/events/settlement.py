@@ -35,6 +35,8 @@ class Instruction(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
     reported_at: datetime | None = None
     """When the host says that it happened."""
+    sandbox: bool = False
+    """Whether the sandbox host is to execute it; a live tenant's waits for the host that polls."""
 
     @property
     def is_ready(self) -> bool:

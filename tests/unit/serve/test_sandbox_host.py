@@ -24,7 +24,8 @@ from tests.support.rest import LocalTransport
 from tests.support.shards import FakeClock, running_shard
 
 USER = "main/asha"
-OPENING = msgspec.msgpack.encode(c.OpenUser(auto_saving="on"))
+OPENING = c.OpenUser(auto_saving="on")
+LIVE = c.OpenUser(auto_saving="on", tenant_mode="live")
 
 
 class Late:
@@ -41,8 +42,8 @@ class Late:
         raise NotImplementedError
 
 
-async def ask(sender: Sender, query: Any) -> Any:
-    envelope = Envelope(USER, None, msgspec.msgpack.encode(query), Meta("asha"), OPENING)
+async def ask(sender: Sender, query: Any, opening: c.OpenUser = OPENING) -> Any:
+    envelope = Envelope(USER, None, msgspec.msgpack.encode(query), Meta("asha"), msgspec.msgpack.encode(opening))
     outcome = await sender.submit(envelope)
     assert outcome.body is not None
     return msgspec.json.decode(outcome.body)["items"]
@@ -54,18 +55,18 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def deposited(tenants: set[str], then: Callable[[Sender], Awaitable[None]]) -> None:
-    """Deposit 500 rupees with a sandbox host for some tenants, then look."""
+async def deposited(opening: c.OpenUser, then: Callable[[Sender], Awaitable[None]]) -> None:
+    """Deposit 500 rupees as somebody who was opened so, beside a sandbox host; then look."""
     way = Late()
     sender = Sender(way, 1)
-    host = SandboxHost(reporting(sender), tenants)
+    host = SandboxHost(reporting(sender))
     handlers = {rows_settlement.CHANNEL: host.deliver, "notify": left_alone}
     behaviour = UserBehaviour(outside=Told())
     async with running_shard(MemoryJournal(), behaviour=behaviour, clock=FakeClock(), handlers=handlers) as shard:
         way.shard = shard
-        (jar,) = await ask(sender, GetJars())
+        (jar,) = await ask(sender, GetJars(), opening)
         deposit = msgspec.msgpack.encode(c.DepositToJar(jar_id=jar["jar_id"], amount=50_000))
-        await sender.submit(Envelope(USER, "d1", deposit, Meta("asha"), OPENING))
+        await sender.submit(Envelope(USER, "d1", deposit, Meta("asha")))
         await then(sender)
         await sender.close()
 
@@ -79,15 +80,15 @@ async def test_a_deposit_is_available_without_anybody_reporting() -> None:
         (one,) = await ask(sender, GetInstructions())
         assert (one["status"], one["reference"]) == ("done", f"sandbox-{one['instruction_id']}")
 
-    await deposited({"main"}, settled)
+    await deposited(OPENING, settled)
 
 
-async def test_another_tenants_instructions_wait_for_the_host_that_polls() -> None:
+async def test_a_live_tenants_instructions_wait_for_the_host_that_polls() -> None:
     async def waiting(sender: Sender) -> None:
         (one,) = await ask(sender, GetInstructions())
         assert (one["status"], one["ready"]) == ("open", True)
 
-    await deposited({"another"}, waiting)
+    await deposited(LIVE, waiting)
 
 
 async def test_an_order_that_comes_twice_is_reported_under_one_id() -> None:
@@ -100,7 +101,7 @@ async def test_an_order_that_comes_twice_is_reported_under_one_id() -> None:
     person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=100), FakeClock().at)
     (row,) = [row for row in person.outbox if row.channel == rows_settlement.CHANNEL]
     message = OutboxMessage(USER, row.channel, 2, 0, row.outbox_id, row.body, FakeClock().at, 0)
-    host = SandboxHost(submit, {"main"})
+    host = SandboxHost(submit)
     await host.deliver(message)
     await host.deliver(message)
     assert len(seen) == 2
