@@ -47,6 +47,8 @@ class Pump:
         self._wake = Event()
         self._lanes: dict[str, Task[None]] = {}
         """Entities whose messages are being delivered."""
+        self._more = False
+        """Whether the last reading left something that waits for a lane to be through."""
         self._next: datetime | None = None
         """When the first of the parked messages wakes, as far as this process knows."""
         self.delivered = 0
@@ -89,7 +91,8 @@ class Pump:
     async def _begin(self, term: int) -> None:
         """Start a lane for each entity with something to deliver, as far as there is room. Raises `JournalError`."""
         limits = self._limits
-        if len(self._lanes) >= limits.outbox_lanes_max:
+        self._more = len(self._lanes) >= limits.outbox_lanes_max
+        if self._more:
             return
         now = self._now()
         if self._next is not None and self._next <= now:
@@ -101,11 +104,16 @@ class Pump:
             entity_id = messages[0].entity_id
             if entity_id not in self._lanes and len(self._lanes) < limits.outbox_lanes_max:
                 self._lanes[entity_id] = create_task(self._lane(term, messages))
+                self._more |= len(messages) == limits.outbox_lane_max
+            else:
+                self._more = True
+        self._more |= len(waiting) == limits.outbox_lanes_max
 
     async def _lane(self, term: int, messages: Sequence[OutboxMessage]) -> None:
         """Deliver messages of one entity in order, up to the first that fails."""
         done: list[OutboxMessage] = []
         failed: OutboxMessage | None = None
+        left = True
         try:
             for message in messages:
                 if not await self._deliver(message):
@@ -117,12 +125,14 @@ class Pump:
                 self.delivered += len(done)
             if failed is not None:
                 await self._park(term, failed)
+            left = failed is not None
         except JournalError as error:
             _log.warning("messages (%s) of shard %d will be sent again: %s", self._channel, self._shard, error)
             await sleep(_PAUSE_S)
         finally:
             del self._lanes[messages[0].entity_id]
-            self._wake.set()
+            if left or self._more:
+                self._wake.set()
 
     async def _deliver(self, message: OutboxMessage) -> bool:
         try:
