@@ -27,8 +27,11 @@ def rules() -> list[Rule]:
 
 def known_vectors() -> set[str]:
     """Return the name of every vector, `feature: rule`."""
-    read = [msgspec.json.decode(path.read_bytes()) for path in VECTORS.glob("*.json")]
-    return {f"{file['feature']}: {vector['rule']}" for file in read for vector in file["vectors"]}
+    read = {
+        path.stem: msgspec.json.decode(path.read_bytes())
+        for path in [*VECTORS.glob("*.json"), *VECTORS.glob("groups/*.json")]
+    }
+    return {f"{name}: {vector['rule']}" for name, file in read.items() for vector in file["vectors"]}
 
 
 def missing(named: str, known: set[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ from msgspec import UNSET, Struct
 from engine import money
 from engine.behaviour import Refused, Turn
 from engine.commands import Command
-from engine.queries import GetAccounts, GetBadges
+from engine.queries import GetAccounts, GetBadges, Query
+from engine.queries_planning import GetSchedules
 from engine.rate_book import DatedRate
 from tests.support.person import BEHAVIOUR, Person
 
@@ -19,8 +21,9 @@ from tests.support.person import BEHAVIOUR, Person
 class Engine:
     """One person at a time; `begin` starts anew."""
 
-    def __init__(self) -> None:
-        self.person = Person()
+    def __init__(self, new: Callable[[], Person] = Person) -> None:
+        self._new = new
+        self.person = new()
 
     def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one request."""
@@ -28,7 +31,7 @@ class Engine:
             case "show":
                 return {"text": money.show(request["amount"], request["currency"])}
             case "begin":
-                self.person = Person()
+                self.person = self._new()
                 self.person.outside.book.put(msgspec.convert(request["rates"], list[DatedRate]))
                 return {"ids": {}}
             case "step":
@@ -39,9 +42,11 @@ class Engine:
                 raise ValueError(f"cannot do {unknown!r}")
 
     def _step(self, fields: dict[str, Any], at: datetime) -> dict[str, Any]:
-        fired = whole(self.person.wait(at))
+        rung = self.person.wait(at)
+        fired = whole(rung)
         if fields["type"] == "wait":
-            return {"fired": fired, "events": [], "answer": None, "ids": self._ids()}
+            answer = self.person.answer(rung[-1]) if rung else None
+            return {"fired": fired, "events": fired, "answer": answer, "ids": self._ids()}
         try:
             turn = self.person.do(self._command(fields), at)
         except Refused as refused:
@@ -63,7 +68,9 @@ class Engine:
         state = self.person.state
         ids = {jar.name: jar.jar_id for jar in state.jars.values()}
         ids |= {account.name: account.account_id for account in state.accounts.values()}
+        ids |= {schedule.name: schedule.recurring_id for schedule in state.recurring.values()}
         ids |= {view.external_id: view.transaction_id for view in self.person.transactions.values()}
+        ids |= {saving.kind: saving.challenge_id for saving in state.saving.running.values()}
         last = {
             "challenge": [*state.challenges.known],
             "instruction": sorted([*state.settlement.open, *state.settlement.finished]),
@@ -71,11 +78,15 @@ class Engine:
         }
         return ids | {name: known[-1] for name, known in last.items() if known}
 
+    def _by_name(self, query: Query, at: datetime) -> dict[str, Any]:
+        return {one["name"]: one for one in self.person.ask(query, at)["items"]}
+
     def _look(self, at: datetime) -> dict[str, Any]:
         state = self.person.state
         return {
             "overview": self.person.overview(at),
-            "accounts": {one["name"]: one for one in self.person.ask(GetAccounts(), at)["items"]},
+            "accounts": self._by_name(GetAccounts(), at),
+            "recurring": self._by_name(GetSchedules(), at),
             "badges": {one["badge_id"]: one for one in self.person.ask(GetBadges(), at)["items"]},
             "transactions": {one.external_id: msgspec.to_builtins(one) for one in self.person.transactions.values()},
             "jars": {jar.name: jar.saved for jar in state.jars.values()},

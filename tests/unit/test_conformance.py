@@ -54,7 +54,7 @@ def test_the_vectors_are_of_the_format_that_is_documented() -> None:
 def test_every_example_holds_through_the_protocol_that_other_programs_speak() -> None:
     count, differs = runner.run(Engine())
     assert differs == []
-    assert count == len(known_vectors())
+    assert count == sum(1 for _ in runner.examples()) > 600
 
 
 def test_the_runner_sees_what_differs() -> None:
