@@ -31,6 +31,9 @@ class Jar(Struct, kw_only=True):
     plan: Plan | None = None
     is_default: bool = False
     saved: int = 0
+    goal_since: date | None = None
+    goal_from: int = 0
+    """When the target or deadline was set, and what the jar held then: where a goal's straight line begins."""
     told_percent: int = 0
     """The highest milestone of this target that was told: each tells once, even when money leaves and comes back."""
     locked_until: datetime | None = None
@@ -91,6 +94,7 @@ def create(jars: dict[str, Jar], command: CreateJar, context: Context, today: da
         priority=command.priority,
         cap_at_target=command.cap_at_target,
         plan=command.plan,
+        goal_since=today if command.target_amount is not None else None,
     )
 
 
@@ -103,6 +107,10 @@ def edit(jars: dict[str, Jar], command: EditJar, context: Context, today: date) 
     if jar.is_default and {"priority", "cap_at_target"} & changes.keys():
         raise Refused("conflict", "the default jar is always last and takes whatever no other does")
     described = {name: getattr(jar, name) for name in JarEdited.__struct_fields__ if name not in ("jar_id", "at")}
+    target = changes.get("target_amount", jar.target_amount)
+    moved = any(name in changes and changes[name] != described[name] for name in ("target_amount", "deadline"))
+    if moved or (jar.goal_since is None and target is not None):
+        described |= {"goal_since": today, "goal_from": jar.saved}
     event = JarEdited(jar_id=jar.jar_id, at=context.at, **{**described, **changes})
     _check(event.target_amount, event.deadline, event.cap_at_target, today, new_deadline="deadline" in changes)
     return event

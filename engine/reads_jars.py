@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from engine import allocation
+from engine import allocation, goals
 from engine.commands import Plan
 from engine.jars import STAGES, Jar
 from engine.ledger import jar_account
@@ -15,7 +15,7 @@ def jar(state: UserState, one: Jar, at: datetime) -> JarView:
     currency = state.profile.currency
     held = {s: state.ledger.balance(jar_account(one.jar_id, s), currency) for s in STAGES}
     balance = sum(held.values())
-    locked_until = one.locked_at(at)
+    locked_until, today = one.locked_at(at), state.profile.today(at)
     return JarView(
         jar_id=one.jar_id,
         name=one.name,
@@ -38,6 +38,9 @@ def jar(state: UserState, one: Jar, at: datetime) -> JarView:
         locked_until=locked_until,
         unlocks_at=one.unlocks_at if locked_until else None,
         created_at=one.created_at,
+        needed=goals.needed(one, today),
+        goal=goals.standing(one, state.profile, today),
+        forecast=goals.forecast(one, today),
     )
 
 

@@ -14,6 +14,32 @@ class PlanView(Struct, frozen=True):
     amount: int | None
 
 
+class NeededView(Struct, frozen=True):
+    """What must be saved from today on to reach a target by its deadline, rounded up; a month is 30 days."""
+
+    per_day: int
+    per_week: int
+    per_month: int
+
+
+class GoalView(Struct, frozen=True, kw_only=True):
+    """How a jar stands to its goal: `on_track`, `behind`, `reached` or `missed`.
+
+    `expected` is what a straight line asks for today; `days_left` is below zero after the deadline.
+    """
+
+    state: str
+    expected: int
+    days_left: int
+
+
+class ForecastView(Struct, frozen=True):
+    """The pace since the goal was set; `reaches_on` is null when nothing was saved, or in over 100 years."""
+
+    per_day: int
+    reaches_on: date | None
+
+
 class JarView(Struct, frozen=True, kw_only=True):
     """A jar on the wire. `balance` = provisional + accrued + scheduled + settled; `progress` is 0-100 or null.
 
@@ -41,6 +67,9 @@ class JarView(Struct, frozen=True, kw_only=True):
     locked_until: datetime | None
     unlocks_at: datetime | None
     created_at: datetime
+    needed: NeededView | None = None
+    goal: GoalView | None = None
+    forecast: ForecastView | None = None
 
 
 class DepositView(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ from engine.commands.jars import (
     AllocationPart,
     AskUnlock,
     CancelUnlock,
+    CheckGoal,
     CreateJar,
     DeleteJar,
     DepositToJar,
@@ -117,6 +118,7 @@ Command = (
     | SetAllocation
     | AskUnlock
     | CancelUnlock
+    | CheckGoal
     | EndLock
     | LockJar
     | TransferToJar
@@ -173,6 +175,7 @@ __all__ = [
     "BudgetPeriod",
     "CancelUnlock",
     "CategoryChanges",
+    "CheckGoal",
     "CheckRecurring",
     "Command",
     "Confirm",

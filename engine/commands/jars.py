@@ -96,6 +96,12 @@ class EndLock(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="end_lo
     jar_id: str
 
 
+class CheckGoal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="check_goal"):
+    """A timer's: see how a jar stands to its goal, and tell when it is behind or has missed it."""
+
+    jar_id: str
+
+
 AllocationMode = Literal["priority", "percent", "deadline"]
 
 

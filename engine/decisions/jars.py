@@ -1,8 +1,8 @@
 """Decides commands on jars."""
 
-from engine import alerts, allocation, jar_transfers, jars, locks, reads_jars, streaks, sweeps, transactions
+from engine import alerts, allocation, goals, jar_transfers, jars, locks, reads_jars, streaks, sweeps, transactions
 from engine.behaviour import Context, Decision, Facts
-from engine.commands import CreateJar, DeleteJar, DepositToJar, EditJar, SetAllocation, TransferToJar
+from engine.commands import CheckGoal, CreateJar, DeleteJar, DepositToJar, EditJar, SetAllocation, TransferToJar
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
 from engine.events import AlertRaised, JarDeposited, JarShare, JarTransferred
@@ -13,12 +13,17 @@ from engine.views_jars import DepositView, TransferView
 
 def _create_jar(state: UserState, command: CreateJar, _: Facts, context: Context) -> Decision:
     event = jars.create(state.jars, command, context, today_of(state, context))
-    return shown(state, [event], lambda after: reads_jars.jar(after, after.jars[event.jar_id], event.at))
+    return shown(
+        state,
+        [event, *goals.timers(None, event, state.profile)],
+        lambda after: reads_jars.jar(after, after.jars[event.jar_id], event.at),
+    )
 
 
 def _edit_jar(state: UserState, command: EditJar, _: Facts, context: Context) -> Decision:
     event = jars.edit(state.jars, command, context, today_of(state, context))
-    return shown(state, [event], lambda after: reads_jars.jar(after, after.jars[event.jar_id], event.at))
+    timers = goals.timers(state.jars[event.jar_id], event, state.profile)
+    return shown(state, [event, *timers], lambda after: reads_jars.jar(after, after.jars[event.jar_id], event.at))
 
 
 def _delete_jar(state: UserState, command: DeleteJar, _: Facts, context: Context) -> Decision:
@@ -78,6 +83,15 @@ def _transferred(after: UserState, event: JarTransferred, raised: list[AlertRais
     )
 
 
+def _check_goal(state: UserState, command: CheckGoal, _: Facts, context: Context) -> Decision:
+    jar = state.jars.get(command.jar_id)
+    if jar is None:
+        return Decision([], Shown())
+    drafts, timers = goals.look(jar, state.profile, context.at)
+    raised = alerts.raise_all(state.alerts, drafts, context, today_of(state, context))
+    return Decision([*raised, *timers], Shown())
+
+
 DECIDE: dict[type, Decide] = {
     CreateJar: _create_jar,
     EditJar: _edit_jar,
@@ -85,4 +99,5 @@ DECIDE: dict[type, Decide] = {
     DepositToJar: _deposit,
     SetAllocation: _set_allocation,
     TransferToJar: _transfer,
+    CheckGoal: _check_goal,
 }

@@ -20,6 +20,9 @@ class JarDescription(Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority: int = 100
     cap_at_target: bool = False
     plan: Plan | None = None
+    goal_since: date | None = None
+    """The local date on which the target or the deadline was set, and what the jar held then."""
+    goal_from: int = 0
 
 
 class JarCreated(JarDescription, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="jar_created"):
