@@ -1,5 +1,6 @@
 """Transfers and duplicates over REST: matched and merged by themselves, confirmed and vetoed by the person."""
 
+from asyncio import sleep, timeout
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,12 @@ async def test_what_is_not_there_or_badly_named_is_refused(rest: Rest, word: str
     assert (await rest.http.delete(unknown, headers=rest.bearer())).status_code == 404
     other = rest.bearer("ravi")
     assert (await rest.http.post(path, json={"other_id": known}, headers=other)).status_code == 404
+
+
+async def test_two_legs_are_matched_by_the_running_shard(rest: Rest) -> None:
+    await sent(rest, "OUT", account_id=await account(rest, "HDFC"), kind="p2p")
+    assert await spent(rest) == 20_000
+    await sent(rest, "IN", account_id=await account(rest, "Axis"), kind="income")
+    async with timeout(10):
+        while await spent(rest):
+            await sleep(0.01)
