@@ -289,6 +289,8 @@ def changed(accounts: Accounts, event: TransactionChanged) -> None:
         account.state(Statement(event.occurred_at, event.local_date, event.balance_after))
     elif event.currency == account.currency and event.moved:
         account.move(event.occurred_at, event.moved)
+    elif event.paid_currency == account.currency and event.moved_paid:
+        account.move(event.occurred_at, event.moved_paid)
 
 
 def _amount_in(event: TransactionRecorded, currency: str) -> int | None:

@@ -177,6 +177,8 @@ def changed(
         occurred_at=now.occurred_at,
         amount=now.amount,
         moved=_moved(known, now),
+        paid_currency=now.original.currency if now.original.currency != now.currency else None,
+        moved_paid=_moved_paid(known, now),
         balance_after=now.balance_after if now.balance_after != known.balance_after else None,
     )
     event = aftermath.rearmed(state, event, evolve, today)
@@ -187,6 +189,16 @@ def _moved(known: TransactionView, now: TransactionView) -> int:
     """Return what the account gains; what moved in another currency is no part of it."""
     before = _paid(known) if known.currency == now.currency else 0
     return before - _paid(now) if now.direction == "debit" else _paid(now) - before
+
+
+def _moved_paid(known: TransactionView, now: TransactionView) -> int:
+    """Return what an account gains in the currency that a converted payment was paid in."""
+    paid = now.original.currency
+    if paid == now.currency:
+        return 0
+    before = known.original.amount if known.status == "settled" and known.original.currency == paid else 0
+    after = now.original.amount if now.status == "settled" else 0
+    return before - after if now.direction == "debit" else after - before
 
 
 def _paid(view: TransactionView) -> int:

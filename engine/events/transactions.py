@@ -126,6 +126,9 @@ class TransactionChanged(
     occurred_at: datetime | None = None
     moved: int = 0
     """What its account gained (negative: paid) beyond what earlier events said, in `currency`."""
+    paid_currency: str | None = None
+    moved_paid: int = 0
+    """The same of a converted payment, in the currency that was paid: what an account in that currency gained."""
     balance_after: int | None = None
     """The balance of its account, if the report states it."""
 

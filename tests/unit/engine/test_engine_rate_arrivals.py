@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.commands import OpenUser, RecordTransaction, SetBudget
+from engine.commands import CreateAccount, OpenUser, RecordTransaction, SetBudget
 from engine.rate_book import DatedRate
 from engine.rates import TRIES_MAX
 from tests.support.person import Person, replayed
@@ -105,3 +105,36 @@ def test_a_report_that_comes_with_a_rate_converts_it_and_the_timer_finds_nothing
     assert (person.answer(turn)["amount"], person.answer(turn)["currency"]) == (92_599, "INR")
     assert [turn.events for turn in person.wait(AT + timedelta(hours=1))] == [[]]
     assert person.overview(AT)["burn_rate"]["spent"] == 92_599
+
+
+@pytest.mark.parametrize(("currency", "moved"), [("INR", -92_599), ("USD", -1_099)])
+@pytest.mark.parametrize("statuses", [["settled"], ["authorised", "settled"]])
+@pytest.mark.parametrize("comes", ["before", "between", "after"])
+def test_an_account_moves_once_in_its_own_currency_whenever_the_rate_comes(
+    person: Person, currency: str, moved: int, statuses: list[str], comes: str
+) -> None:
+    person.do(CreateAccount(name="Card", account_type="bank", currency=currency, balance=500_000), AT)
+    (account,) = person.state.accounts.values()
+    if comes == "before":
+        person.outside.book.put([RATE])
+    for number, status in enumerate(statuses):
+        at = AT + timedelta(minutes=1)
+        person.do(spend(status=status, account_id=account.account_id, occurred_at=at), at + timedelta(hours=2 * number))
+        if comes == "between":
+            person.outside.book.put([RATE])
+            person.wait(at + timedelta(hours=1 + 2 * number))
+    person.outside.book.put([RATE])
+    person.wait(AT + timedelta(hours=9))
+    assert view(person).flags == []
+    assert account.balance == 500_000 + moved
+
+
+def test_an_account_gets_back_what_was_reversed_in_the_currency_that_was_paid(person: Person) -> None:
+    person.do(CreateAccount(name="Card", account_type="bank", currency="USD", balance=500_000), AT)
+    (account,) = person.state.accounts.values()
+    person.outside.book.put([RATE])
+    at = AT + timedelta(minutes=1)
+    person.do(spend(account_id=account.account_id, occurred_at=at), at)
+    assert account.balance == 498_901
+    person.do(spend(account_id=account.account_id, occurred_at=at, status="reversed"), at)
+    assert account.balance == 500_000
