@@ -40,7 +40,10 @@ def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Seq
     if type(first) is TransactionRecorded and not first.shares:
         return ()
     currency = state.profile.currency
-    added = _newly_accrued(events, currency)
+    if len(events) == 1 and type(first) is TransactionRecorded:
+        added = first.round_up.amount if first.round_up.state == "accrued" else 0
+    else:
+        added = _newly_accrued(events, currency)
     if added <= 0:
         return _plan_return(state, events, context)
     promised = added - settlement.scheduled - state.ledger.balance(PROMISED, currency)
