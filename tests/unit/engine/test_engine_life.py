@@ -198,6 +198,15 @@ def test_an_authorisation_that_waited_for_settlement_keeps_the_streak_when_it_se
 # What was spent is a function of the set of reports, whatever their order.
 
 
+REFUNDS: list[list[tuple[str, int]]] = [
+    [("settled", 0)],
+    [("pending", 0), ("settled", 0)],
+    [("settled", 0), ("voided", 0)],
+    [("settled", 0), ("settled", 7)],
+]
+"""What is reported of a refund: statuses, and by how much its amount is amended."""
+
+
 @st.composite
 def lives(draw: st.DrawFn) -> list[RecordTransaction]:
     """A few payments, each with reports that come in any order: whole ones, with their own time and category."""
@@ -225,12 +234,12 @@ def lives(draw: st.DrawFn) -> list[RecordTransaction]:
                 report(f"{name}{n}", draw(amounts), pending_external_id=name, final=final or None, **same)
                 for n, final in enumerate(finals)
             ]
-        if ends != "parts":
-            refunds = draw(st.lists(amounts, max_size=2)) if ends in ("settled", "amended") else []
-            reports += [
-                report(f"R{name}{n}", amount, kind="refund", original_external_id=name, category=None, occurred_at=day)
-                for n, amount in enumerate(refunds)
-            ]
+        if ends in ("settled", "amended"):
+            for n, amount in enumerate(draw(st.lists(amounts, max_size=2))):
+                given: dict[str, Any] = {"kind": "refund", "original_external_id": name, "occurred_at": day}
+                for status, changes in draw(st.sampled_from(REFUNDS)):
+                    more = {"revision": 1} if changes else {}
+                    reports.append(report(f"R{name}{n}", amount + changes, status, category=None, **given, **more))
     return reports
 
 

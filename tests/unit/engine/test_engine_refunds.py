@@ -8,7 +8,17 @@ import pytest
 
 from engine import activity, allocation
 from engine.behaviour import Refused
-from engine.commands import CreateJar, DeleteJar, EditTransaction, RecordTransaction
+from engine.commands import (
+    CreateJar,
+    DeleteJar,
+    EditTransaction,
+    ExpireRefund,
+    LockJar,
+    RecordTransaction,
+    ReportResult,
+    SweepNow,
+    UndoRefund,
+)
 from engine.parked import PARKED_MAX
 from engine.queries import GetBurnRate
 from tests.support.person import BEHAVIOUR, Person, replayed
@@ -155,3 +165,119 @@ def test_what_was_given_back_of_another_month_never_projects_a_negative_pace() -
 def test_parts_by_largest_remainder_are_the_whole(amount: int, weights: list[int], parts: list[int]) -> None:
     assert allocation.split(amount, weights) == parts
     assert sum(parts) == amount
+
+
+def settle_savings(person: Person) -> None:
+    """Let what has accrued be swept, and the host say that it is done."""
+    person.do(SweepNow(), AT)
+    (instruction,) = person.state.settlement.open.values()
+    person.do(ReportResult(instruction_id=instruction.instruction_id, status="done", reference="r"), AT)
+
+
+def stages(person: Person) -> dict[str, int]:
+    account = f"jar:{person.jar_id('Savings')}:"
+    book = person.state.ledger.balances["INR"]
+    return {name.removeprefix(account): amount for name, amount in book.items() if name.startswith(account)}
+
+
+def test_what_is_on_its_way_to_the_jar_stays_and_the_next_refund_takes_its_part() -> None:
+    person = bought(purchase())
+    person.do(SweepNow(), AT)
+    person.do(refund(), AT)
+    assert stages(person) == {"scheduled": 275}
+    (instruction,) = person.state.settlement.open.values()
+    person.do(ReportResult(instruction_id=instruction.instruction_id, status="done", reference="r"), AT)
+    person.do(refund(amount=10_000, external_id="R2"), AT)
+    assert stages(person) == {}
+    assert person.state.ledger.balance("returned", "INR") == 275
+
+
+def test_a_locked_jar_keeps_what_is_settled_and_what_is_promised() -> None:
+    person = bought(purchase())
+    settle_savings(person)
+    person.do(LockJar(jar_id=person.jar_id("Savings"), until="2026-12-20"), AT)
+    person.do(refund(), AT)
+    assert stages(person) == {"settled": 275}
+    person.do(purchase(status="reversed"), AT)
+    assert stages(person) == {"settled": 275}
+
+
+def test_a_void_without_the_name_of_its_purchase_is_undone_in_the_next_turn() -> None:
+    person = bought(purchase(), refund())
+    person.do(refund(None, status="voided"), AT)
+    assert person.answer()["transaction"]["status"] == "voided"
+    assert person.ask(GetBurnRate(), AT)["spent"] == 10_000
+    (turn,) = person.wait(AT)
+    assert person.answer(turn)["effect"] == "voided"
+    assert person.ask(GetBurnRate(), AT)["spent"] == 19_725
+    assert person.wait(AT) == []
+    views = {view.external_id: view for view in person.transactions.values()}
+    assert (views["P"].refunded_amount, views["P"].refunds, views["R"].refund_of) == (0, [], None)
+    assert replayed(person.bodies) == person.state
+
+
+def test_the_undoing_of_a_refund_happens_once() -> None:
+    person = bought(purchase(), refund(), refund(status="voided"))
+    views = {view.external_id: view for view in person.transactions.values()}
+    again = UndoRefund(transaction_id=views["R"].transaction_id, original_id=views["P"].transaction_id)
+    assert person.do(again, AT).events == []
+
+
+def test_a_linked_income_that_the_bank_reverses_gives_its_purchase_back_what_it_gave() -> None:
+    person = bought(purchase(), purchase("C", 9_725, kind="income"))
+    ids = {t.external_id: t.transaction_id for t in person.transactions.values()}
+    person.do(EditTransaction(transaction_id=ids["C"], refund_of=ids["P"]), AT)
+    person.do(purchase("C", 9_725, kind="income", status="reversed"), AT)
+    person.wait(AT)
+    assert person.state.ledger.balance("wallet", "INR") == -19_725
+    assert person.transactions[ids["P"]].refunded_amount == 0
+    assert person.state.ledger.balance("expense:food", "INR") == 19_725
+
+
+def test_an_unmatched_refund_may_still_be_named_and_its_void_takes_the_income_back() -> None:
+    person = bought(refund("X"), purchase("P"))
+    late = AT + timedelta(days=181)
+    person.wait(late)
+    ids = {t.external_id: t.transaction_id for t in person.transactions.values()}
+    assert person.transactions[ids["R"]].flags == ["unmatched_refund"]
+    assert person.state.parked.waiting == {}
+    person.do(EditTransaction(transaction_id=ids["R"], refund_of=ids["P"]), late)
+    assert person.state.ledger.balance("income:refund", "INR") == 0
+    assert person.transactions[ids["R"]].flags == []
+    other = bought(refund("X"))
+    other.wait(late)
+    other.do(refund("X", status="voided"), late)
+    assert other.state.ledger.balances.get("INR", {}) == {}
+    assert [t.flags for t in other.transactions.values()] == [[]]
+
+
+def test_a_parked_refund_that_found_its_purchase_expires_no_more() -> None:
+    person = bought(refund(), purchase())
+    assert not [name for name in person.timers if name.startswith("parked:")]
+    named = next(t.transaction_id for t in person.transactions.values() if t.external_id == "R")
+    assert person.do(ExpireRefund(transaction_id=named), AT).events == []
+
+
+def test_an_amended_refund_without_the_name_of_its_purchase_is_refused() -> None:
+    person = bought(purchase(), refund())
+    with pytest.raises(Refused, match="must name the purchase"):
+        person.do(refund(None, amount=5_000, revision=1), AT)
+
+
+def test_an_amended_refund_is_never_above_what_is_left() -> None:
+    person = bought(purchase(), refund())
+    with pytest.raises(Refused) as caught:
+        person.do(refund(amount=19_726, revision=1), AT)
+    assert caught.value.extra == {"remaining": 19_725}
+
+
+def test_a_refund_of_an_authorisation_follows_what_it_saved_into_another_jar() -> None:
+    person = Person(at=AT)
+    goa = person.do(CreateJar(name="Goa", priority=1), AT).events[0].jar_id
+    person.do(purchase(status="authorised"), AT)
+    person.do(DeleteJar(jar_id=goa, move_to=person.jar_id("Savings")), AT)
+    person.do(refund(), AT)
+    assert person.answer()["jar_postings"] == [{"jar_id": person.jar_id("Savings"), "amount": -136}]
+    person.do(purchase(), AT)
+    assert stages(person) == {"accrued": 139}
+    assert person.state.holds == {}
