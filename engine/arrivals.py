@@ -5,14 +5,12 @@ All in the payment's own turn; alerts, budgets and jars are told as they stand a
 
 from typing import Any
 
-from engine import aftermath, drawing, holds, parked, receipts, refunds, standing, transactions
+from engine import aftermath, drawing, holds, meeting, receipts, transactions
 from engine.aftermath import Evolve
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import RecordTransaction
-from engine.events import TimerCancelled, TransactionRecorded
-from engine.ledger import PARKED
 from engine.state import UserState
-from engine.views import Recorded, Refunded, TransactionView
+from engine.views import Recorded
 
 
 def record(state: UserState, command: RecordTransaction, facts: Facts, context: Context, evolve: Evolve) -> Decision:
@@ -24,9 +22,8 @@ def record(state: UserState, command: RecordTransaction, facts: Facts, context: 
     if event.hold is not None:
         holds.check_room(state)
         timers = list(holds.timers(False, receipts.transaction(event), True, context))
-    refunded = _give_back(state, events, event, context, evolve)
-    waited = [parked.timer_id(one.transaction.transaction_id) for one in refunded]
-    timers += [TimerCancelled(timer_id=name) for name in waited]
+    refunded = meeting.give_back(state, events, receipts.transaction(event), context, evolve)
+    timers += meeting.timers(refunded)
     after = aftermath.follow(state, events, context, evolve)
     result = Recorded(
         budgets=after.lines,
@@ -37,25 +34,3 @@ def record(state: UserState, command: RecordTransaction, facts: Facts, context: 
     )
     ordered = [event, *(one for one in events if one is not event)]
     return Decision([*ordered, *after.alerts, *timers], result)
-
-
-def _give_back(
-    state: UserState, events: list[Any], event: TransactionRecorded, context: Context, evolve: Evolve
-) -> list[Refunded]:
-    """Add the refunds that waited for a payment to the events of its turn; return their results."""
-    original: TransactionView = receipts.transaction(event)
-    waiting = state.parked.of(original) if standing.is_spend(original) and standing.counted(original) else []
-    if not waiting:
-        return []
-    after = aftermath.copied(state)
-    for one in events:
-        evolve(after, one)
-    results = []
-    for one in waiting:
-        credit = refunds.Credit(one.credit, PARKED, one.policy, excess=True)
-        refund, result = refunds.give_back(after, original, credit, context)
-        evolve(after, refund)
-        events.append(refund)
-        results.append(result)
-        original = result.original
-    return results

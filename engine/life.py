@@ -38,7 +38,8 @@ def judge(known: TransactionView, command: RecordTransaction) -> Verdict:
     if known.status == AWAITED:
         return "stale_status" if (known.life or NO_LIFE).closed else "counts"
     if known.status == DRAWN:
-        return "stale_status"
+        raised = command.status in OPEN and command.revision > known.revision
+        return "counts" if raised and not (known.life or NO_LIFE).closed else "stale_status"
     before, now = along(known.status, known.kind), along(command.status, known.kind)
     if now != before:
         return "counts" if now > before else "stale_status"

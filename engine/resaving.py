@@ -50,8 +50,9 @@ def event_of(view: RoundUpView) -> RoundUp:
 def decided(state: UserState, known: TransactionView, now: TransactionView, today: date, context: Context) -> RoundUp:
     """Return the round-up of a changed transaction that counts. `now` has the new amount, status and category."""
     before = event_of(known.round_up)
-    if now.kind not in ROUND_UP_KINDS:
-        return RoundUp("skipped", reason="not_eligible") if before.amount else before
+    if now.direction != "debit" or now.kind not in ROUND_UP_KINDS:
+        saved = before.amount or before.reason in _AMOUNT_REASONS
+        return RoundUp("skipped", reason="not_eligible") if saved else before
     if now.status in OPEN and (holds.is_estimate(now.mcc) or (now.life or NO_LIFE).drawn):
         return RoundUp("skipped", reason="at_settlement")
     if (known.amount, known.currency, known.status, known.kind) == (now.amount, now.currency, now.status, now.kind):
@@ -60,7 +61,7 @@ def decided(state: UserState, known: TransactionView, now: TransactionView, toda
         if known.amount == now.amount and known.currency == now.currency:
             return _staged(before, now)
         return _rounded(state, known, now, before, today)
-    if before.reason not in _AMOUNT_REASONS:
+    if before.reason not in _AMOUNT_REASONS and now.kind == known.kind:
         return before
     return _staged(_afresh(state, known, now, today, context), now)
 

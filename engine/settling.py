@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from engine import aftermath, holds, life, receipts, resaving, standing, transactions
+from engine import aftermath, holds, life, meeting, receipts, resaving, standing, transactions
 from engine.aftermath import Evolve
 from engine.behaviour import Context, Decision, Facts, Refused, invalid
 from engine.commands import ExpireAuthorisation, RecordTransaction
@@ -34,8 +34,31 @@ def report(
     if verdict != "counts":
         transactions.check(command, context)
         return unchanged(state, known, verdict, context)
-    change = changed(state, known, reported(state, known, command, context), context, evolve)
-    return told(state, change, life.effect_of(known.status, command.status), context, evolve)
+    change = changed(state, known, _drawn(reported(state, known, command, context)), context, evolve)
+    effect = life.effect_of(known.status, command.status)
+    if state.parked.waiting and not standing.counted(known):
+        return _met(state, change, effect, context, evolve)
+    return told(state, change, effect, context, evolve)
+
+
+def _drawn(now: TransactionView) -> TransactionView:
+    """Return an authorisation as `drawn` when other ids have settled all of it."""
+    used_up = now.status in OPEN and now.life is not None and now.life.drawn and not standing.counted(now)
+    return structs.replace(now, status=life.DRAWN) if used_up else now
+
+
+def _met(state: UserState, change: Change, effect: str, context: Context, evolve: Evolve) -> Decision:
+    """Return the turn of a payment that counts for the first time: refunds that waited for it give back in it."""
+    events = list(change.events)
+    refunded = meeting.give_back(state, events, change.view, context, evolve)
+    view = refunded[-1].original if refunded else change.view
+    decision = told(state, Change(events, view), effect, context, evolve)
+    also = [one.transaction for one in refunded]
+    return structs.replace(
+        decision,
+        events=[*decision.events, *meeting.timers(refunded)],
+        result=structs.replace(decision.result, also=also),
+    )
 
 
 def unchanged(state: UserState, known: TransactionView, reason: str, context: Context) -> Decision:
@@ -73,13 +96,14 @@ def reported(state: UserState, known: TransactionView, command: RecordTransactio
     _check_same(known, fresh)
     ended = command.status in ENDED or command.status == "reversed"
     amount = known.amount if ended else fresh.amount
-    redated = command.occurred_at is not None and fresh.occurred_at != known.occurred_at
+    redated = not ended and command.occurred_at is not None and fresh.occurred_at != known.occurred_at
     label, confidence, by = category(known, fresh, command)
     return structs.replace(
         known,
         status=command.status,
         revision=command.revision,
-        kind=known.kind if known.refund_of else fresh.kind,
+        kind=known.kind if ended else fresh.kind,
+        direction=known.direction if ended else fresh.direction,
         amount=amount,
         currency=known.currency if ended else fresh.currency,
         original=known.original if ended else fresh.original,
@@ -159,6 +183,7 @@ def changed(
     if hold is not None and not held_before:
         holds.check_room(state)
     now = structs.replace(now, round_up=_shown(saving.round_up), jar_postings=saving.shares)
+    now = structs.replace(now, life=_most_saved(known, now))
     event = TransactionChanged(
         transaction_id=now.transaction_id,
         at=context.at,
@@ -170,7 +195,7 @@ def changed(
         shares=saving.moved,
         saved=0 if again else _saved_today(state, known, saving, today),
         local_date=now.local_date,
-        kept=None if again else _kept(known, saving),
+        kept=None if again else _kept(known, saving.round_up),
         hold=hold,
         merchant=now.merchant.name,
         account_id=now.account_id,
@@ -188,7 +213,7 @@ def changed(
 def _moved(known: TransactionView, now: TransactionView) -> int:
     """Return what the account gains; what moved in another currency is no part of it."""
     before = _paid(known) if known.currency == now.currency else 0
-    return before - _paid(now) if now.direction == "debit" else _paid(now) - before
+    return _paid(now) - before
 
 
 def _moved_paid(known: TransactionView, now: TransactionView) -> int:
@@ -203,7 +228,9 @@ def _moved_paid(known: TransactionView, now: TransactionView) -> int:
 
 def _paid(view: TransactionView) -> int:
     """Return what moved, as the account sees it: an authorisation has moved nothing yet."""
-    return view.amount if view.status == "settled" else 0
+    if view.status != "settled":
+        return 0
+    return view.amount if view.direction == "credit" else -view.amount
 
 
 def _shown(round_up: RoundUp) -> RoundUpView:
@@ -218,11 +245,20 @@ def _saved_today(state: UserState, known: TransactionView, saving: resaving.Savi
     return moved
 
 
-def _kept(known: TransactionView, saving: resaving.Saving) -> int | None:
-    """Return what the streak gets: what is saved more. What is taken back never breaks it."""
-    moved = sum(part.amount for part in saving.moved)
-    could = transactions.could_save(saving.round_up) and not transactions.could_save(resaving.event_of(known.round_up))
-    return max(0, moved) if moved > 0 or could else None
+def _kept(known: TransactionView, round_up: RoundUp) -> int | None:
+    """Return what the streak gets: what is saved beyond the most it knew of. What is taken back never breaks it."""
+    before = max(known.round_up.amount, (known.life or NO_LIFE).saved_most)
+    could = transactions.could_save(round_up) and not transactions.could_save(resaving.event_of(known.round_up))
+    more = max(0, round_up.amount - before)
+    return more if more or could else None
+
+
+def _most_saved(known: TransactionView, now: TransactionView) -> LifeView | None:
+    """Return the life of a transaction that saves less than it did: the streak has counted the most it saved."""
+    before = max(known.round_up.amount, (known.life or NO_LIFE).saved_most)
+    if now.round_up.amount >= before:
+        return now.life
+    return structs.replace(now.life or NO_LIFE, saved_most=before)
 
 
 def expire(state: UserState, command: ExpireAuthorisation, facts: Facts, context: Context, evolve: Evolve) -> Decision:

@@ -63,6 +63,8 @@ class LifeView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """No more is expected: the sender said `final`, or it settled in full."""
     settles: str | None = None
     """The authorisation that this settlement drew on."""
+    saved_most: int = 0
+    """The most its round-up ever was, once it is less: what its streak has counted."""
     refund_excess: int = 0
     """What refunds gave beyond the purchase: other income, until an amendment makes room for it."""
 

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from engine import activity, holds, life
 from engine.behaviour import Refused
-from engine.commands import CreateJar, DeleteJar, EditTransaction, ExpireAuthorisation, RecordTransaction, SetBudget
+from engine.commands import (
+    CreateJar,
+    DeleteJar,
+    EditTransaction,
+    ExpireAuthorisation,
+    Plan,
+    RecordTransaction,
+    SetBudget,
+    UpdateProfile,
+)
 from engine.events import TimerCancelled
 from engine.views import TransactionView
 from tests.support.person import BEHAVIOUR, Person, replayed
@@ -141,6 +150,20 @@ def test_nothing_more_is_taken_for_an_authorisation_that_was_drawn() -> None:
     assert person.state.ledger.balance("wallet", "INR") == -19_725
 
 
+def test_a_raised_authorisation_that_was_drawn_holds_the_rest_and_a_final_one_nothing() -> None:
+    for final, held in ((None, 5_000), (True, 0)):
+        person = told(report("A", status="authorised"), report("S", pending_external_id="A", final=final))
+        person.do(report("A", 24_725, "authorised", revision=1), AT)
+        assert person.state.ledger.balance("held", "INR") == -held
+        assert by_external_id(person)["A"].status == ("drawn" if final else "authorised")
+
+
+def test_an_authorisation_whose_parts_came_before_it_is_drawn_when_they_took_all() -> None:
+    person = told(report("S", pending_external_id="A"), report("A", status="authorised"))
+    assert by_external_id(person)["A"].status == "drawn"
+    assert (person.state.holds, person.state.ledger.balance("held", "INR")) == ({}, 0)
+
+
 def test_a_settlement_of_what_is_no_spend_is_refused_and_changes_nothing() -> None:
     person = told(report("I", kind="income"))
     with pytest.raises(Refused, match="only an authorised spend can settle"):
@@ -188,6 +211,50 @@ def test_a_void_never_breaks_a_streak() -> None:
     assert person.overview(AT)["streak"] == before
 
 
+def test_an_amount_that_goes_down_and_up_again_is_counted_once_by_the_streak() -> None:
+    person = Person(at=AT)
+    person.do(UpdateProfile(plan=Plan(every="week", amount=600)), AT)
+    for revision, amount in enumerate((19_625, 19_925, 19_625, 19_925, 19_625)):
+        person.do(report(amount=amount, revision=revision), AT)
+    assert person.overview(AT)["streak"]["current"] == 0
+    person.do(report(amount=19_325, revision=9), AT)
+    assert person.overview(AT)["streak"]["current"] == 1
+
+
+def test_a_payment_that_turns_out_to_be_a_transfer_gives_its_round_up_back_and_the_other_way_round() -> None:
+    person = told(report(), report(kind="transfer", category=None, revision=1))
+    assert (person.answer()["skipped_reason"], person.answer()["jar_postings"][0]["amount"]) == ("not_eligible", -275)
+    assert person.state.ledger.balances["INR"] == {"own": 19_725, "wallet": -19_725}
+    person.do(report(revision=2), AT)
+    assert person.answer()["saved_amount"] == 275
+    assert person.state.ledger.balance("expense:food", "INR") == 19_725
+
+
+def test_a_payment_that_turns_out_to_be_an_income_changes_its_direction() -> None:
+    person = told(report(), report(kind="income", revision=1))
+    assert person.answer()["transaction"]["direction"] == "credit"
+    assert person.state.ledger.balances["INR"] == {"income:food": -19_725, "wallet": 19_725}
+
+
+def test_the_time_and_the_kind_of_a_void_are_its_own() -> None:
+    later = AT + timedelta(hours=3)
+    person = told(report(status="authorised", kind="p2p", occurred_at=AT))
+    person.do(report(status="voided", occurred_at=later), later)
+    (view,) = person.transactions.values()
+    assert (view.kind, view.occurred_at) == ("p2p", AT)
+
+
+def test_a_refund_that_waited_finds_a_declined_payment_that_succeeds_late() -> None:
+    refund = report("R", 9_725, kind="refund", original_external_id="P", category=None)
+    person = told(refund, report(status="declined"))
+    assert person.state.ledger.balance("parked", "INR") == -9_725
+    person.do(report(), AT)
+    assert person.answer()["transaction"]["refunded_amount"] == 9_725
+    assert person.state.parked.waiting == {}
+    assert {row.external_id for row in BEHAVIOUR.rows(person.turns[-1]).transactions} == {"P", "R"}
+    assert [e.timer_id[:7] for e in person.turns[-1].events if isinstance(e, TimerCancelled)] == ["parked:"]
+
+
 def test_an_authorisation_that_waited_for_settlement_keeps_the_streak_when_it_settles() -> None:
     person = told(report(status="authorised", mcc="5541"))
     assert person.overview(AT)["streak"]["current"] == 0
@@ -208,6 +275,18 @@ REFUNDS: list[list[tuple[str, int]]] = [
 
 
 @st.composite
+def refunds_of(draw: st.DrawFn, name: str, day: datetime) -> list[RecordTransaction]:
+    """Up to two refunds of a payment, each with a life of its own."""
+    reports = []
+    given: dict[str, Any] = {"kind": "refund", "original_external_id": name, "occurred_at": day, "category": None}
+    for n, amount in enumerate(draw(st.lists(st.integers(1, 30_000), max_size=2))):
+        for status, changes in draw(st.sampled_from(REFUNDS)):
+            more = {"revision": 1} if changes else {}
+            reports.append(report(f"R{name}{n}", amount + changes, status, **given, **more))
+    return reports
+
+
+@st.composite
 def lives(draw: st.DrawFn) -> list[RecordTransaction]:
     """A few payments, each with reports that come in any order: whole ones, with their own time and category."""
     reports = []
@@ -220,6 +299,8 @@ def lives(draw: st.DrawFn) -> list[RecordTransaction]:
             if draw(st.booleans()):
                 reports.append(report(name, draw(amounts), "authorised", revision=1, **same))
         ends = draw(st.sampled_from(["settled", "parts", "voided", "nothing", "reversed", "amended"]))
+        if ends == "settled" and draw(st.booleans()):
+            reports.append(report(name, draw(amounts), "declined", **same))
         if ends in ("settled", "reversed", "amended"):
             reports.append(report(name, draw(amounts), **same))
         if ends == "amended":
@@ -235,11 +316,7 @@ def lives(draw: st.DrawFn) -> list[RecordTransaction]:
                 for n, final in enumerate(finals)
             ]
         if ends in ("settled", "amended"):
-            for n, amount in enumerate(draw(st.lists(amounts, max_size=2))):
-                given: dict[str, Any] = {"kind": "refund", "original_external_id": name, "occurred_at": day}
-                for status, changes in draw(st.sampled_from(REFUNDS)):
-                    more = {"revision": 1} if changes else {}
-                    reports.append(report(f"R{name}{n}", amount + changes, status, category=None, **given, **more))
+            reports += draw(refunds_of(name, day))
     return reports
 
 
