@@ -15,7 +15,7 @@ from engine.behaviour import Context, Facts, invalid
 from engine.commands import RecordTransaction
 from engine.events import TransactionRecorded
 from engine.jars import save_postings
-from engine.life import AWAITED, DRAWN, OPEN
+from engine.life import AWAITED, DRAWN, ENDED, OPEN
 from engine.state import UserState
 from engine.views import NO_LIFE, LifeView, OriginalView, RoundUpView, TransactionView
 
@@ -49,7 +49,7 @@ def draw(state: UserState, command: RecordTransaction, facts: Facts, context: Co
     if known.kind == "refund" or not standing.is_spend(known):
         raise invalid("pending_external_id", f"names a {known.kind}; only an authorised spend can settle")
     part = structs.replace(part, settles=known.transaction_id)
-    if known.status == AWAITED:
+    if known.status in (AWAITED, DRAWN) or known.status in ENDED:
         return Draw(part, [], structs.replace(known, life=_drawn(known, command)))
     if known.status not in OPEN:
         return Draw(part, [], None)

@@ -62,7 +62,7 @@ def undo(
         again = UndoRefund(transaction_id=credit.transaction_id, original_id=credit.refund_of)
         timer = TimerSet(timer_id=f"undo:{credit.transaction_id}", due=context.at, command=again)
         return Decision([timer], Changed(transaction=credit, effect="voided", streak=_streak(state, context)))
-    back = _taken_back(state, credit, original, context, evolve)
+    back = _taken_back(state, credit, original if credit.refund_of else None, context, evolve)
     after = aftermath.follow(state, back.events, context, evolve)
     flags = [flag for flag in credit.flags if flag not in (IS_PARKED, UNMATCHED, refunds.IS_EXCESS)]
     result = Changed(
@@ -111,7 +111,8 @@ def _from_purchase(
     before = original.life or NO_LIFE
     claimed = original.refunded_amount + before.refund_excess - credit.amount
     room = original.refunded_amount if original.status == "reversed" else standing.counted(original)
-    now = standing.claimed(original, max(0, claimed), room)
+    day = refunds.date_of(state, original, state.profile.today(context.at))
+    now = standing.claimed(original, max(0, claimed), room, day)
     now = structs.replace(
         now,
         taken_back=taking_back.put_back(original, now.refunded_amount),

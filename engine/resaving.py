@@ -61,7 +61,7 @@ def decided(state: UserState, known: TransactionView, now: TransactionView, toda
         if known.amount == now.amount and known.currency == now.currency:
             return _staged(before, now)
         return _rounded(state, known, now, before, today)
-    if before.reason not in _AMOUNT_REASONS and now.kind == known.kind:
+    if before.reason not in _AMOUNT_REASONS:
         return before
     return _staged(_afresh(state, known, now, today, context), now)
 

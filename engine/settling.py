@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from engine import aftermath, holds, life, meeting, receipts, resaving, standing, transactions
+from engine import aftermath, holds, life, meeting, receipts, refunds, resaving, standing, transactions
 from engine.aftermath import Evolve
 from engine.behaviour import Context, Decision, Facts, Refused, invalid
 from engine.commands import ExpireAuthorisation, RecordTransaction
@@ -173,7 +173,7 @@ def changed(
     and what is saved more was saved before: neither the daily cap nor a streak counts it twice.
     """
     today = state.profile.today(context.at)
-    now = now if again else standing.with_refunds(known, now)
+    now = now if again else standing.with_refunds(known, now, refunds.date_of(state, now, today))
     round_up = resaving.RELEASED if known.round_up.amount else resaving.event_of(known.round_up)
     if standing.counted(now) and now.status != "reversed":
         round_up = resaving.decided(state, known, now, today, context)

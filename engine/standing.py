@@ -1,5 +1,6 @@
 """What a transaction stands for, as it is now: on the books and in what is spent. A change is the difference of two."""
 
+from datetime import date
 from typing import Any
 
 from msgspec import structs
@@ -50,20 +51,23 @@ def hold(view: TransactionView, saved: list[JarShare]) -> Hold | None:
     return Hold(amount, saved) if amount else None
 
 
-def with_refunds(known: TransactionView, now: TransactionView) -> TransactionView:
-    """Return a changed transaction with what refunds give back of it now: at most what counts; the rest is excess."""
+def with_refunds(known: TransactionView, now: TransactionView, day: date) -> TransactionView:
+    """Return a changed transaction with what refunds give back of it now: at most what counts; the rest is excess.
+
+    What they give back more than before counts on `day`.
+    """
     if known.currency != now.currency:
         return now
     total = known.refunded_amount + (known.life or NO_LIFE).refund_excess
     room = known.refunded_amount if now.status == "reversed" else counted(now)
-    return claimed(structs.replace(now, refunds=_dated(known, now)), total, room) if total else now
+    return claimed(structs.replace(now, refunds=_dated(known, now)), total, room, day) if total else now
 
 
-def claimed(view: TransactionView, total: int, room: int) -> TransactionView:
+def claimed(view: TransactionView, total: int, room: int, day: date) -> TransactionView:
     """Return a transaction of which refunds claim `total`, and of which `room` can be given back."""
     given = min(room, total)
     after = structs.replace(view.life or NO_LIFE, refund_excess=total - given)
-    return structs.replace(view, refunded_amount=given, refunds=_cut(view, given), life=after)
+    return structs.replace(view, refunded_amount=given, refunds=_cut(view, given, day), life=after)
 
 
 def _dated(known: TransactionView, now: TransactionView) -> list[DatedAmount]:
@@ -72,8 +76,8 @@ def _dated(known: TransactionView, now: TransactionView) -> list[DatedAmount]:
     return _by_day([DatedAmount(moves.get(part.local_date, part.local_date), part.amount) for part in known.refunds])
 
 
-def _cut(view: TransactionView, given: int) -> list[DatedAmount]:
-    """Return the parts given back, `given` together: the last ones go first, what comes again counts with the last."""
+def _cut(view: TransactionView, given: int, day: date) -> list[DatedAmount]:
+    """Return the parts given back, `given` together: the last ones go first, what is more counts on `day`."""
     parts, left = [], given
     for part in view.refunds:
         amount = min(left, part.amount)
@@ -81,7 +85,7 @@ def _cut(view: TransactionView, given: int) -> list[DatedAmount]:
         if amount:
             parts.append(DatedAmount(part.local_date, amount))
     if left:
-        parts.append(DatedAmount(view.refunds[-1].local_date if view.refunds else view.local_date, left))
+        parts.append(DatedAmount(day, left))
     return _by_day(parts)
 
 

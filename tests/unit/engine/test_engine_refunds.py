@@ -281,3 +281,22 @@ def test_a_refund_of_an_authorisation_follows_what_it_saved_into_another_jar() -
     person.do(purchase(), AT)
     assert stages(person) == {"accrued": 139}
     assert person.state.holds == {}
+
+
+def test_a_refund_that_waits_beside_a_declined_purchase_is_voided_out_of_its_waiting() -> None:
+    person = bought(refund(), purchase(status="declined"), refund(status="voided"))
+    assert person.state.ledger.balances["INR"] == {}
+    person.do(purchase(), AT)
+    assert person.answer()["transaction"]["refunded_amount"] == 0
+
+
+def test_what_refunds_give_more_once_their_purchase_counts_is_given_back_today_when_its_month_is_over() -> None:
+    person = Person(at=AT)
+    long_ago = AT - timedelta(days=30)
+    person.do(purchase(status="declined", occurred_at=long_ago, origin="service:bank"), AT)
+    person.do(refund(origin="service:bank"), AT)
+    assert person.state.ledger.balance("income:refund", "INR") == -9_725
+    person.do(purchase(occurred_at=long_ago, origin="service:bank"), AT)
+    assert person.state.ledger.balance("income:refund", "INR") == 0
+    (view,) = [t for t in person.transactions.values() if t.external_id == "P"]
+    assert [(part.local_date, part.amount) for part in view.refunds] == [(AT.date(), 9_725)]
