@@ -1,9 +1,12 @@
 """Migrations bring a database to exactly what `actors.schema` says."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from actors import migrate
@@ -41,3 +44,18 @@ def test_upgrading_twice_and_at_once_is_upgrading_once() -> None:
         assert migrate.upgrade(url) == revisions[0]
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT count(*) FROM instance").fetchone() == (1,)
+
+
+def test_timers_of_the_first_schema_wake_when_they_are_due() -> None:
+    with new_database(server_url()) as url:
+        with migrate.engine(url).begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+        with psycopg.connect(url) as first:
+            first.execute("INSERT INTO timers VALUES (1, 'main/u', 't', '2026-01-02T00:00:00Z', 'x')")
+        migrate.upgrade(url)
+        with psycopg.connect(url) as newest:
+            assert newest.execute("SELECT wakes = due, tries FROM timers").fetchall() == [(True, 0)]
+            assert newest.execute("SELECT clock_ahead_us FROM instance").fetchall() == [(0,)]
