@@ -26,6 +26,9 @@ from engine.events import (
 from engine.jars import Jar
 from engine.streaks import Streak, StreakView
 
+_NEVER = 2**62
+"""No mark is left: more than any sum can be."""
+
 
 class BadgeBook(Struct):
     """What was earned, and the counters. `saved` in minor units, less what refunds took back."""
@@ -42,6 +45,9 @@ class BadgeBook(Struct):
     week_spent: bool = False
     kept_until: int = 0
     """The day (ordinal) up to which the person's plan is kept: until then no streak grows."""
+    next_saved: int = 0
+    next_round_ups: int = 0
+    """The marks to come, so that a payment is compared with one number each; 0: not known yet."""
 
     def count(self, day: date, saved: int, spent: bool) -> None:
         """Count a saving (negative: taken back) or a spend on a local date."""
@@ -116,20 +122,26 @@ class Person(Struct, frozen=True):
     today: Callable[[datetime], date]
 
 
-def is_quiet(book: BadgeBook, event: TransactionRecorded, currency: str) -> bool:
+def is_quiet(book: BadgeBook, event: TransactionRecorded) -> bool:
     """Whether a payment can earn nothing: no mark is passed, no week begins, no streak grows."""
     day = event.local_date.toordinal()
     if day > (book.week + 1) * periods.DAYS_A_WEEK:
         return False
-    saved = event.round_up.amount
-    if not saved:
-        return True
-    return (
-        day < book.kept_until
-        and book.saved > 0
-        and bisect_right(ROUND_UPS, book.round_ups) == bisect_right(ROUND_UPS, book.round_ups + 1)
-        and _rank(currency, book.saved) == _rank(currency, book.saved + saved)
+    saved = event.round_up.base + event.round_up.boost
+    return not saved or (
+        day < book.kept_until and book.saved + saved < book.next_saved and book.round_ups + 1 < book.next_round_ups
     )
+
+
+def look_ahead(book: BadgeBook, currency: str) -> None:
+    """Find the marks to come."""
+    book.next_saved = _above(saved_marks(currency), max(book.saved, 0))
+    book.next_round_ups = _above(ROUND_UPS, book.round_ups)
+
+
+def _above(marks: tuple[int, ...], value: int) -> int:
+    place = bisect_right(marks, value)
+    return marks[place] if place < len(marks) else _NEVER
 
 
 def follow(person: Person, events: Sequence[Any], context: Context) -> list[Any]:
@@ -146,10 +158,6 @@ def follow(person: Person, events: Sequence[Any], context: Context) -> list[Any]
         return []
     told = alerts.raise_all(person.alerts, [_alert(earned)], context, today, events)
     return [*(BadgeEarned(badge_id=badge.badge_id, at=context.at) for badge in earned), *told]
-
-
-def _rank(currency: str, saved: int) -> int:
-    return bisect_right(saved_marks(currency), saved)
 
 
 def values(

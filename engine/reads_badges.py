@@ -18,7 +18,7 @@ def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Seq
         return ()
     first = events[0]
     is_payment = type(first) is TransactionRecorded and len(events) == 1
-    if is_payment and badges.is_quiet(state.badges, first, state.profile.currency):
+    if is_payment and badges.is_quiet(state.badges, first):
         return ()
     return badges.follow(_person(state), events, context)
 

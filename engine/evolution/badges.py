@@ -3,8 +3,9 @@
 from typing import Any
 
 from engine import badges
-from engine.events import AlertRaised, BadgeEarned, ProfileUpdated
+from engine.events import AlertRaised, BadgeEarned, ProfileUpdated, TransactionRecorded
 from engine.evolution.handler import Evolve
+from engine.periods import DAYS_A_WEEK
 from engine.state import USER_STREAK, UserState
 
 
@@ -22,6 +23,24 @@ def _count(state: UserState, event: Any) -> None:
     if saving.saved > 0:
         book.round_ups += saving.round_ups
         book.kept(saving.day, state.streaks[USER_STREAK])
+        if book.saved >= book.next_saved or book.round_ups >= book.next_round_ups:
+            badges.look_ahead(book, state.profile.currency)
+
+
+def _recorded(state: UserState, event: TransactionRecorded) -> None:
+    """Count a payment; one in the newest week, and in a period that is kept, only adds up."""
+    book = state.badges
+    day = event.local_date.toordinal()
+    if day >= book.kept_until or (day - 1) // DAYS_A_WEEK != book.week or not book.week_spent:
+        _count(state, event)
+        return
+    saved = event.round_up.base + event.round_up.boost
+    if saved:
+        book.saved += saved
+        book.round_ups += 1
+        book.week_saved = True
+        if book.saved >= book.next_saved or book.round_ups >= book.next_round_ups:
+            badges.look_ahead(book, state.profile.currency)
 
 
 def _filled(state: UserState, event: AlertRaised) -> None:
@@ -36,6 +55,7 @@ def _replanned(state: UserState, _: ProfileUpdated) -> None:
 
 COUNT: dict[type, Evolve] = {
     **dict.fromkeys(badges.SAVINGS, _count),
+    TransactionRecorded: _recorded,
     AlertRaised: _filled,
     ProfileUpdated: _replanned,
 }

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from engine import commands as c
+from engine.badge_catalogue import ROUND_UPS
 from engine.behaviour import Refused
-from engine.events import TransactionRecorded
+from engine.events import JarDeposited, TransactionChanged, TransactionRecorded, TransactionRefunded
 from engine.ledger import jar_account
 from engine.queries import GetAllocation
 from tests.support.person import Person
@@ -27,6 +28,7 @@ class JarMachine(RuleBasedStateMachine):
         self.at = START
         self.person = Person(c.OpenUser(auto_saving="on"), START)
         self.bought: list[str] = []
+        self.saved = self.round_ups = 0
         for name in ("Goa", "Bike"):
             self.do(c.CreateJar(name=name, target_amount=3_000))
         for pick in range(3):
@@ -44,7 +46,12 @@ class JarMachine(RuleBasedStateMachine):
             assert jar_id in state.jars or saved == 0, "a locked jar that held money is gone"
             assert jar_id not in state.jars or state.jars[jar_id].saved >= saved, "a locked jar paid out"
         for event in turn.events:
+            if isinstance(event, JarDeposited):
+                self.saved += event.amount
+            elif isinstance(event, TransactionRecorded | TransactionRefunded | TransactionChanged):
+                self.saved += sum(part.amount for part in event.shares)
             if isinstance(event, TransactionRecorded):
+                self.round_ups += event.round_up.amount > 0
                 assert sum(part.amount for part in event.shares) == event.round_up.amount
                 assert len({part.jar_id for part in event.shares}) == len(event.shares)
 
@@ -171,6 +178,14 @@ class JarMachine(RuleBasedStateMachine):
         shown = self.person.ask(GetAllocation(), self.at)
         percents = [one["percent"] for one in shown["shares"]]
         assert percents == [None] * len(percents) if shown["mode"] == "priority" else sum(percents) == 100
+
+    @invariant()
+    def badges_count_every_saving_once_and_none_that_was_passed_is_missing(self) -> None:
+        book = self.person.state.badges
+        assert (book.saved, book.round_ups) == (self.saved, self.round_ups)
+        earned = {f"round_ups_{mark}" for mark in ROUND_UPS if mark <= self.round_ups}
+        assert earned <= book.earned.keys()
+        assert "first_save" in book.earned
 
     @invariant()
     def a_lock_that_holds_has_its_timer(self) -> None:
