@@ -1,0 +1,97 @@
+"""Instructions of several jars, their bounds, what the host may say: each line here ended a mutant that had lived."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine import commands as c
+from engine.behaviour import Refused
+from engine.events import JarShare
+from engine.jars import Jar
+from engine.settlement import OPEN_PAYOUTS_MAX
+from engine.transactions import jar_alerts
+from tests.support.person import Person
+
+AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
+
+
+def two_jars() -> Person:
+    """A person whose next sweep takes one unit from one jar and 500 from another."""
+    person = Person(at=AT)
+    person.do(c.CreateJar(name="A", target_amount=1, cap_at_target=True, priority=1), AT)
+    person.do(c.RecordTransaction(external_id="P", source="upi", amount=9_499, currency="INR", category="food"), AT)
+    assert {jar.name: jar.saved for jar in person.state.jars.values()} == {"Savings": 500, "A": 1}
+    return person
+
+
+def stages(person: Person, name: str) -> dict[str, int]:
+    jar = next(jar for jar in person.overview(AT)["jars"] if jar["name"] == name)
+    return {stage: jar[stage] for stage in ("accrued", "scheduled", "settled") if jar[stage]}
+
+
+@pytest.mark.parametrize(("status", "stage"), [("done", "settled"), ("failed", "accrued")])
+def test_every_jar_of_a_debit_is_scheduled_and_ends_as_the_host_says(status: str, stage: str) -> None:
+    person = two_jars()
+    person.do(c.SweepNow(), AT)
+    (asked,) = person.state.settlement.open.values()
+    assert (asked.amount, sorted(part.amount for part in asked.parts)) == (501, [1, 500])
+    assert (stages(person, "A"), stages(person, "Savings")) == ({"scheduled": 1}, {"scheduled": 500})
+    report = c.ReportResult(instruction_id=asked.instruction_id, status=status, at=AT - timedelta(hours=1))  # type: ignore[arg-type]
+    person.do(report, AT)
+    assert (stages(person, "A"), stages(person, "Savings")) == ({stage: 1}, {stage: 500})
+    assert person.state.settlement.finished[asked.instruction_id].reported_at == AT - timedelta(hours=1)
+    assert person.state.settlement.debits == person.state.settlement.scheduled == 0
+
+
+def test_what_a_failure_is_told_with() -> None:
+    person = two_jars()
+    person.do(c.SweepNow(), AT)
+    (asked,) = person.state.settlement.open
+    person.do(c.ReportResult(instruction_id=asked, status="failed"), AT)
+    told = next(alert for alert in person.overview(AT)["alerts"] if alert["type"] == "savings_paused")
+    expected = {"instruction_id": asked, "amount": 501, "currency": "INR", "reason": None, "failures": 1}
+    assert expected.items() <= told["data"].items()
+    assert "no reason given" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("at", "message"), [(datetime(2026, 11, 20), "offset"), (AT + timedelta(hours=25), "24 hours in the future")]
+)
+def test_when_the_host_says_it_happened_is_checked(at: datetime, message: str) -> None:
+    person = two_jars()
+    person.do(c.SweepNow(), AT)
+    (asked,) = person.state.settlement.open
+    with pytest.raises(Refused, match=message) as refused:
+        person.do(c.ReportResult(instruction_id=asked, status="done", at=at), AT)
+    assert [error.field for error in refused.value.errors] == ["at"]
+
+
+def test_payouts_that_wait_are_bounded() -> None:
+    person = Person(at=AT)
+    jar = person.jar_id("Savings")
+    person.do(c.DepositToJar(jar_id=jar, amount=1_000), AT)
+    (asked,) = person.state.settlement.open
+    person.do(c.ReportResult(instruction_id=asked, status="done"), AT)
+    for _ in range(OPEN_PAYOUTS_MAX):
+        person.do(c.Withdraw(jar_id=jar, amount=1), AT)
+    with pytest.raises(Refused, match=str(OPEN_PAYOUTS_MAX)) as refused:
+        person.do(c.RequestWithdrawal(jar_id=jar, amount=1), AT)
+    assert refused.value.code == "conflict"
+
+
+def test_a_milestone_is_reached_exactly_and_told_once() -> None:
+    jar = Jar(jar_id="j", name="Goa", created_at=AT, target_amount=400, saved=99)
+    assert [draft.type for draft in jar_alerts(jar, JarShare("j", 1), "INR")] == ["milestone"]
+    jar.saved = 100
+    assert jar_alerts(jar, JarShare("j", 99), "INR") == []
+    assert [draft.type for draft in jar_alerts(jar, JarShare("j", 300), "INR")] == ["jar_target_reached"]
+
+
+def test_a_full_jar_and_one_that_holds_money_say_their_numbers() -> None:
+    person = two_jars()
+    with pytest.raises(Refused, match="room for 0") as full:
+        person.do(c.DepositToJar(jar_id=person.jar_id("A"), amount=1), AT)
+    assert full.value.extra == {"room": 0}
+    with pytest.raises(Refused, match="holds 1") as held:
+        person.do(c.DeleteJar(jar_id=person.jar_id("A")), AT)
+    assert held.value.extra == {"balance": 1}
