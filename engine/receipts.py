@@ -208,7 +208,7 @@ def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
     A refund that had waited for the purchase of the turn comes with its own receipt.
     """
     frames: list[dict[str, Any]] = []
-    waited = iter(turn.result.refunds if type(turn.result) is Recorded else ())
+    waited = iter(turn.result.refunds if type(turn.result) in (Recorded, Changed) else ())
     for number, event in enumerate(turn.events):
         if type(event) in _INTERNAL:
             continue

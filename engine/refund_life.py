@@ -141,7 +141,12 @@ def _amend(
     told = aftermath.follow(state, events, context, evolve)
     also = [given.result.original] if type(given.result) is Refunded else [back.original] if back.original else []
     result = Changed(
-        transaction=_credit(given, known), effect="amended", budgets=told.lines, streak=told.streak, also=also
+        transaction=_credit(given, known),
+        effect="amended",
+        budgets=told.lines,
+        streak=told.streak,
+        also=also,
+        refunds=[given.result] if type(given.result) is Refunded else [],
     )
     return Decision([*events, *told.alerts], result)
 

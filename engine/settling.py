@@ -57,7 +57,7 @@ def _met(state: UserState, change: Change, effect: str, context: Context, evolve
     return structs.replace(
         decision,
         events=[*decision.events, *meeting.timers(refunded)],
-        result=structs.replace(decision.result, also=also),
+        result=structs.replace(decision.result, also=also, refunds=refunded),
     )
 
 

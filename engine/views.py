@@ -308,6 +308,8 @@ class Changed(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="change
     streak: StreakView | None = None
     also: list[TransactionView] = []
     """Other transactions that the turn changed."""
+    refunds: list[Refunded] = []
+    """Those that gave back in this turn, as their own receipts tell it."""
     edited: bool = False
     """By the person, who is answered with the transaction."""
 

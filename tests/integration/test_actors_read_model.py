@@ -57,6 +57,13 @@ async def test_filters_narrow_the_list(filled: str) -> None:
         assert [r.row_id for r in await model.transactions("u", limit=9, status="reversed")] == ["t9"]
 
 
+async def test_hidden_statuses_are_left_out_and_do_not_shorten_a_page(filled: str) -> None:
+    async with pool(filled, "test") as connections:
+        model = ReadModel(connections, Counter())
+        shown = await model.transactions("u", limit=2, hidden=["reversed", "deleted"])
+        assert [row.row_id for row in shown] == ["t8", "t7"]
+
+
 async def test_another_entity_sees_only_its_own(filled: str) -> None:
     async with pool(filled, "test") as connections:
         model = ReadModel(connections, Counter())

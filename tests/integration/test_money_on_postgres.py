@@ -132,7 +132,7 @@ async def test_edits_of_one_transaction_in_one_batch_build_on_each_other(databas
 
 async def test_reports_that_are_not_taken_leave_the_id_free_and_the_user_untouched(database_url: str) -> None:
     async with shard_on(database_url) as shard:
-        early = [report("T1", 100, currency="XXZ"), report("T1", 100, category="overall"), report("T1", 0)]
+        early = [report("T1", 100, category="overall"), report("T1", 100, direction="credit"), report("T1", 0)]
         refused = await shard.submit(early)
         before = (await look(shard))["seq"]
         [taken] = await shard.submit([report("T1", 100)])

@@ -300,3 +300,33 @@ def test_what_refunds_give_more_once_their_purchase_counts_is_given_back_today_w
     assert person.state.ledger.balance("income:refund", "INR") == 0
     (view,) = [t for t in person.transactions.values() if t.external_id == "P"]
     assert [(part.local_date, part.amount) for part in view.refunds] == [(AT.date(), 9_725)]
+
+
+def test_the_socket_shows_an_amended_refund_with_what_it_gives_now() -> None:
+    turn = bought(purchase(), refund(amount=4_725), refund(revision=1)).turns[-1]
+    first, second = msgspec.json.decode(BEHAVIOUR.push(turn))
+    assert (first["type"], first["data"]["effect"], first["data"]["amount"]) == (
+        "transaction_changed",
+        "amended",
+        9_725,
+    )
+    assert (second["type"], second["data"]["effect"], second["data"]["amount"]) == (
+        "transaction_refunded",
+        "refunded",
+        9_725,
+    )
+
+
+def test_the_socket_shows_a_refund_that_had_waited_for_a_late_success() -> None:
+    turn = bought(refund(), purchase(status="declined"), purchase()).turns[-1]
+    frames = msgspec.json.decode(BEHAVIOUR.push(turn))
+    assert [frame["type"] for frame in frames][:2] == ["transaction_changed", "transaction_refunded"]
+    assert (frames[1]["data"]["external_id"], frames[1]["data"]["effect"]) == ("R", "refunded")
+
+
+@pytest.mark.parametrize("status", ["voided", "reversed"])
+def test_the_socket_shows_what_undoes_a_refund(status: Any) -> None:
+    turn = bought(purchase(), refund(), refund(status=status)).turns[-1]
+    (frame,) = msgspec.json.decode(BEHAVIOUR.push(turn))
+    assert (frame["type"], frame["data"]["effect"]) == ("transaction_changed", "voided")
+    assert frame["data"]["jar_postings"][0]["amount"] == 136
