@@ -25,7 +25,7 @@ from engine.burn_rate import measure, safe_per_day
 from engine.jars import Jar
 from engine.paging import page
 from engine.pledges import GetGroups, memberships
-from engine.queries_planning import GetCategories, GetRecurring, GetSchedules, PlanningQuery
+from engine.queries_planning import GetCategories, GetRecurring, GetSchedules, GetSummaries, PlanningQuery
 from engine.recurring import bills
 from engine.saving_challenges import GetChallenges, challenges
 from engine.spending import OVERALL
@@ -173,7 +173,7 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
             return _accounts(state, query)
         case GetInstructions() | GetInstruction() | GetMandates():
             return _instructions(state, query)
-        case GetCategories() | GetSchedules() | GetRecurring():
+        case GetCategories() | GetSchedules() | GetRecurring() | GetSummaries():
             return queries_planning.answer(state, query)
 
 

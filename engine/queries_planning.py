@@ -1,10 +1,10 @@
-"""What can be read of a person's plans: categories, schedules."""
+"""What can be read of a person's plans: categories, schedules, summaries."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from engine import recurring, views_categories, views_recurring
+from engine import recurring, summaries, views_categories, views_recurring
 from engine.paging import page
 from engine.state import UserState
 
@@ -31,7 +31,14 @@ class GetRecurring(Struct, frozen=True, tag="recurring"):
     recurring_id: str
 
 
-PlanningQuery = GetCategories | GetSchedules | GetRecurring
+class GetSummaries(Struct, frozen=True, omit_defaults=True, tag="summaries"):
+    """The weekly summaries, newest first."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+
+
+PlanningQuery = GetCategories | GetSchedules | GetRecurring | GetSummaries
 
 
 def answer(state: UserState, query: PlanningQuery) -> Struct:
@@ -43,5 +50,7 @@ def answer(state: UserState, query: PlanningQuery) -> Struct:
         case GetSchedules(limit, cursor):
             newest = [views_recurring.schedule(one, currency) for one in reversed(state.recurring.values())]
             return page(newest, "recurring_id", limit, cursor)
+        case GetSummaries(limit, cursor):
+            return page(summaries.newest(state), "summary_id", limit, cursor)
         case GetRecurring(recurring_id):
             return views_recurring.schedule(recurring.find(state.recurring, recurring_id), currency)

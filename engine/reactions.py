@@ -6,13 +6,18 @@ A reaction costs nothing measurable when there is nothing to do: the purchase pa
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine import reactions_recurring, reads_badges, sweeps
+from engine import reactions_recurring, reads_badges, summaries, sweeps
 from engine.behaviour import Context
 from engine.state import UserState
 
 Reaction = Callable[[UserState, Sequence[Any], Context], Sequence[Any]]
 
-REACTIONS: tuple[Reaction, ...] = (sweeps.after_turn, reactions_recurring.after_turn, reads_badges.after_turn)
+REACTIONS: tuple[Reaction, ...] = (
+    sweeps.after_turn,
+    reactions_recurring.after_turn,
+    summaries.after_turn,
+    reads_badges.after_turn,
+)
 
 
 def react(state: UserState, events: list[Any], context: Context) -> list[Any]:

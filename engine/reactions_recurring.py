@@ -14,10 +14,13 @@ from engine.events import (
     Due,
     RecurringMatched,
     RecurringMissed,
+    RecurringUnlinked,
     TimerCancelled,
     TimerSet,
+    TransactionChanged,
     TransactionRecorded,
 )
+from engine.life import DELETED, ENDED
 from engine.money import show
 from engine.periods import local_time
 from engine.recurring import Occurrence, Recurring
@@ -26,6 +29,7 @@ from engine.state import UserState
 HOUR = 9
 """Reminders and flags come at this hour where the person lives."""
 _COMES = ("settled", "authorised", "pending")
+_GONE = ENDED | {DELETED, "reversed"}
 
 
 def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Sequence[Any]:
@@ -36,6 +40,8 @@ def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Seq
     for event in events:
         if type(event) is TransactionRecorded and event.kind != "refund" and event.status in _COMES:
             added += _matched(state, event, context) if event.currency == state.profile.currency else ()
+        elif type(event) is TransactionChanged and event.status in _GONE:
+            added += _unmatched(state, event, context)
     return added
 
 
@@ -58,6 +64,18 @@ def _matched(state: UserState, event: TransactionRecorded, context: Context) -> 
         next=due,
     )
     return [match, *(timers(state, one.recurring_id, one.remind_days_before, due, context.at) if planned else ())]
+
+
+def _unmatched(state: UserState, event: TransactionChanged, context: Context) -> list[RecurringUnlinked]:
+    """Return what opens the date of a payment that did not happen after all."""
+    return [
+        RecurringUnlinked(
+            recurring_id=one.recurring_id, at=context.at, due_on=known.due_on, transaction_id=event.transaction_id
+        )
+        for one in state.recurring.values()
+        for known in one.dates
+        if known.transaction_id == event.transaction_id
+    ]
 
 
 def remind(state: UserState, command: RemindRecurring, context: Context) -> list[AlertRaised]:

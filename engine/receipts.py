@@ -15,6 +15,7 @@ from engine.events import (
     InstructionClosed,
     InstructionIssued,
     JarShare,
+    SummaryPlanned,
     SweepPlanned,
     SweepsResumed,
     TimerCancelled,
@@ -193,7 +194,16 @@ def refund(turn: Turn, event: TransactionRefunded, result: Refunded, *, duplicat
 
 
 _INSTRUCTIONS = (InstructionIssued, InstructionClosed, DebitSubmitted, DebitPutOff)
-_INTERNAL = (TimerSet, TimerCancelled, ChallengeTried, ChallengeSpent, SweepPlanned, SweepsResumed, IncomeAwaited)
+_INTERNAL = (
+    TimerSet,
+    TimerCancelled,
+    ChallengeTried,
+    ChallengeSpent,
+    SweepPlanned,
+    SweepsResumed,
+    IncomeAwaited,
+    SummaryPlanned,
+)
 """Events that mean nothing to the user."""
 
 

@@ -64,6 +64,14 @@ class Spending(Struct):
         """Return every kept day (ordinal) on which something was spent, with its sum."""
         return [(day, spent) for day, sums in self.days.items() if (spent := _of(sums, slugs))]
 
+    def by_category(self, start: date, end: date) -> dict[str, int]:
+        """Return what was spent on each category from `start` up to, not including, `end`; as far as days are kept."""
+        found: dict[str, int] = {}
+        for ordinal in range(start.toordinal(), end.toordinal()):
+            for slug, amount in self.days.get(ordinal, {}).items():
+                _add(found, slug, amount)
+        return found
+
     def first_day(self) -> int | None:
         """Return the ordinal of the oldest kept day, None when nothing was spent."""
         return min(self.days) if self.days else None

@@ -18,6 +18,7 @@ from engine.parked import Parked
 from engine.profile import Profile
 from engine.recurring import Recurring
 from engine.roundups import SavedToday
+from engine.saved_weeks import Summaries
 from engine.saving_book import SavingBook
 from engine.settlement import Settlement
 from engine.spending import Spending
@@ -39,6 +40,7 @@ class UserState(Struct, kw_only=True):
     budgets: dict[str, Budget] = field(default_factory=dict)
     categories: Categories = field(default_factory=Categories)
     recurring: dict[str, Recurring] = field(default_factory=dict)
+    summaries: Summaries = field(default_factory=Summaries)
     spending: Spending = field(default_factory=Spending)
     saved_today: SavedToday = field(default_factory=SavedToday)
     streaks: dict[str, Streak] = field(default_factory=dict)

@@ -62,6 +62,7 @@ from engine.commands.settlement import (
     SweepNow,
     Withdraw,
 )
+from engine.commands.summaries import MakeSummary
 from engine.commands.transactions import (
     DeleteTransaction,
     EditTransaction,
@@ -128,6 +129,7 @@ Command = (
     | CreateCategory
     | EditCategory
     | CheckRecurring
+    | MakeSummary
     | CreateRecurring
     | DeleteRecurring
     | EditRecurring
@@ -208,6 +210,7 @@ __all__ = [
     "Location",
     "LockEnd",
     "LockJar",
+    "MakeSummary",
     "MandateFields",
     "MatchTransfer",
     "Mcc",

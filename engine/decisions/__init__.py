@@ -15,6 +15,7 @@ from engine.decisions import (
     recurring,
     saving_challenges,
     settlement,
+    summaries,
     transactions,
 )
 from engine.decisions.handler import Decide
@@ -33,5 +34,6 @@ DECIDE: dict[type, Decide] = {
     **categories.DECIDE,
     **recurring.DECIDE,
     **pairs.DECIDE,
+    **summaries.DECIDE,
 }
 DECIDE[Confirm] = challenges.confirming(DECIDE)

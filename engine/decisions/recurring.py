@@ -12,7 +12,7 @@ from engine.commands import (
 )
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
-from engine.events import Due, RecurringDeleted
+from engine.events import Due, RecurringDeleted, RecurringMissed
 from engine.reactions_recurring import timers
 from engine.state import UserState
 from engine.views import Shown
@@ -54,7 +54,10 @@ def _remind(state: UserState, command: RemindRecurring, _: Facts, context: Conte
 
 
 def _check(state: UserState, command: CheckRecurring, _: Facts, context: Context) -> Decision:
-    return Decision(reactions_recurring.check(state, command, context), Shown())
+    events = reactions_recurring.check(state, command, context)
+    if not any(type(event) is RecurringMissed for event in events):
+        return Decision(events, Shown())
+    return shown(state, events, lambda after: _view(after, command.recurring_id))
 
 
 def _view(state: UserState, recurring_id: str) -> views_recurring.RecurringView:

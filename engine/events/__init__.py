@@ -55,6 +55,7 @@ from engine.events.settlement import (
     SweepReason,
     SweepsResumed,
 )
+from engine.events.summaries import SummaryMade, SummaryPlanned
 from engine.events.timers import TimerCancelled, TimerSet
 from engine.events.transactions import (
     RoundUp,
@@ -94,6 +95,8 @@ Event = (
     | RecurringMatched
     | RecurringMissed
     | RecurringUnlinked
+    | SummaryMade
+    | SummaryPlanned
     | AlertRaised
     | TimerSet
     | TimerCancelled
@@ -178,6 +181,8 @@ __all__ = [
     "SkipReason",
     "Statement",
     "Suggestion",
+    "SummaryMade",
+    "SummaryPlanned",
     "SweepPlanned",
     "SweepReason",
     "SweepsResumed",

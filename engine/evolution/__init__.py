@@ -19,6 +19,7 @@ from engine.evolution import (
     recurring,
     saving_challenges,
     settlement,
+    summaries,
     timers,
     transactions,
 )
@@ -35,6 +36,7 @@ _EVOLVE: dict[type, Evolve] = {
     **budgets.EVOLVE,
     **categories.EVOLVE,
     **recurring.EVOLVE,
+    **summaries.EVOLVE,
     **timers.EVOLVE,
     **challenges.EVOLVE,
     **accounts.EVOLVE,

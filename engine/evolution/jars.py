@@ -57,6 +57,7 @@ def _jar_deleted(state: UserState, event: JarDeleted) -> None:
 def _jar_deposited(state: UserState, event: JarDeposited) -> None:
     state.ledger.post(event.postings)
     jar_saved(state, event.jar_id, event.amount, event.local_date)
+    state.summaries.add(event.local_date, event.jar_id, event.amount)
     state.streaks[USER_STREAK].add(event.local_date, event.amount)
 
 

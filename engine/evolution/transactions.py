@@ -22,6 +22,7 @@ def _recorded(state: UserState, event: TransactionRecorded) -> None:
         state.streaks[USER_STREAK].add(event.local_date, saved)
     for part in event.shares:
         jar_saved(state, part.jar_id, part.amount, event.local_date)
+        state.summaries.add(event.local_date, part.jar_id, part.amount)
     if event.hold is not None:
         state.holds[event.transaction_id] = event.hold
     if event.kind == "refund" and event.status == "settled":
@@ -41,6 +42,7 @@ def _changed(state: UserState, event: TransactionChanged) -> None:
     if event.kept is not None:
         state.streaks[USER_STREAK].add(event.local_date, event.kept)
     for part in event.shares:
+        state.summaries.add(event.local_date, part.jar_id, part.amount)
         if part.amount > 0:
             jar_saved(state, part.jar_id, part.amount, event.local_date)
         else:
@@ -68,6 +70,7 @@ def _refunded(state: UserState, event: TransactionRefunded) -> None:
     if event.counts_as_spend and event.amount:
         spent.count(state, event.local_date, event.category, -event.amount)
     for part in event.shares:
+        state.summaries.add(event.local_date, part.jar_id, part.amount)
         state.jars[part.jar_id].saved += part.amount
     if event.hold is not None:
         state.holds[event.original_id] = event.hold

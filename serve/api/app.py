@@ -28,6 +28,7 @@ from serve.api import (
     sandbox,
     saving_challenges,
     settlement,
+    summaries,
     transactions,
 )
 from serve.api.routing import PREFIX, Route, handlers, of_exception
@@ -46,6 +47,7 @@ ROUTES: list[Route] = [
     *recurring.ROUTES,
     *saving_challenges.ROUTES,
     *leaderboards.ROUTES,
+    *summaries.ROUTES,
     *insights.ROUTES,
     *alerts.ROUTES,
     *settlement.ROUTES,

@@ -43,7 +43,8 @@ def check(subject: Subject, file: dict[str, Any], vector: dict[str, Any]) -> Non
     if "show" in vector:
         match(then["text"], subject({"do": "show", **vector["show"]})["text"], "text")
         return
-    ids = subject({"do": "begin", "rates": file.get("rates", [])}).get("ids", {})
+    begun = {"do": "begin", "rates": file.get("rates", []), "summaries": file["feature"] == "summaries"}
+    ids = subject(begun).get("ids", {})
     for number, step in enumerate([vector.get("open", file["open"]), *vector.get("given", [])]):
         said = subject(_request(step, file, ids, number))
         if said.get("refused") and said["refused"]["code"] != COUNTED:
@@ -87,7 +88,7 @@ def _request(step: dict[str, Any], file: dict[str, Any], ids: dict[str, str], nu
 
 
 def _events(found: list[Any], expected: list[Any]) -> list[Any]:
-    for follows in (_follows, _is_badge):
+    for follows in (_follows, _is_badge, _is_summary):
         if not any(map(follows, expected)):
             found = [event for event in found if not follows(event)]
     return found
@@ -95,6 +96,10 @@ def _events(found: list[Any], expected: list[Any]) -> list[Any]:
 
 def _follows(event: dict[str, Any]) -> bool:
     return event.get("event") in FOLLOWS or event.get("timer_id") == "sweep"
+
+
+def _is_summary(event: dict[str, Any]) -> bool:
+    return event.get("event") == "summary_planned" or event.get("timer_id") == "summary"
 
 
 def _is_badge(event: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from engine import money
 from engine.behaviour import Refused, Turn
 from engine.commands import Command
 from engine.queries import GetAccounts, GetBadges, Query
-from engine.queries_planning import GetSchedules
+from engine.queries_planning import GetSchedules, GetSummaries
 from engine.rate_book import DatedRate
 from tests.support.person import BEHAVIOUR, Person
 
@@ -24,6 +24,7 @@ class Engine:
     def __init__(self, new: Callable[[], Person] = Person) -> None:
         self._new = new
         self.person = new()
+        self._summaries = False
 
     def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one request."""
@@ -32,6 +33,7 @@ class Engine:
                 return {"text": money.show(request["amount"], request["currency"])}
             case "begin":
                 self.person = self._new()
+                self._summaries = request.get("summaries", False)
                 self.person.outside.book.put(msgspec.convert(request["rates"], list[DatedRate]))
                 return {"ids": {}}
             case "step":
@@ -42,6 +44,8 @@ class Engine:
                 raise ValueError(f"cannot do {unknown!r}")
 
     def _step(self, fields: dict[str, Any], at: datetime) -> dict[str, Any]:
+        if not self._summaries:
+            self.person.timers.pop("summary", None)
         rung = self.person.wait(at)
         fired = whole(rung)
         if fields["type"] == "wait":
@@ -87,6 +91,7 @@ class Engine:
             "overview": self.person.overview(at),
             "accounts": self._by_name(GetAccounts(), at),
             "recurring": self._by_name(GetSchedules(), at),
+            "summaries": {one["period_start"]: one for one in self.person.ask(GetSummaries(), at)["items"]},
             "badges": {one["badge_id"]: one for one in self.person.ask(GetBadges(), at)["items"]},
             "transactions": {one.external_id: msgspec.to_builtins(one) for one in self.person.transactions.values()},
             "jars": {jar.name: jar.saved for jar in state.jars.values()},

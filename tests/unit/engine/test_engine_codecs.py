@@ -89,7 +89,7 @@ def test_every_event_comes_back_from_the_journal_as_it_was() -> None:
     for command in commands:
         person.do(command, AT)
     seen = {type(event).__name__ for turn in person.turns for event in turn.events}
-    assert len(seen) == 17, seen
+    assert len(seen) == 18, seen
     assert replayed(person.bodies) == person.state
     for turn, body in zip(person.turns, person.bodies, strict=True):
         events, result = BEHAVIOUR.decode_turn(body)

@@ -94,7 +94,7 @@ def test_the_timer_of_an_authorisation_that_has_ended_does_nothing() -> None:
 
 def test_an_expiry_is_told_like_a_void() -> None:
     person = told(report(status="authorised"))
-    (turn,) = person.wait(AT + timedelta(days=14))
+    *_, turn = person.wait(AT + timedelta(days=14))
     assert (person.answer(turn)["effect"], person.answer(turn)["reason"]) == ("voided", "expired")
     (entry,) = activity.of_turn(turn, person.jar_id("Savings"))
     assert (entry.type, entry.amount) == ("round_up_reversed", -275)

@@ -165,3 +165,28 @@ def test_the_currency_is_fixed_by_a_schedule() -> None:
 )
 def test_names_agree_by_a_word_that_tells(name: str, said: str, agrees: bool) -> None:
     assert recurring_match.agrees(recurring_match.words(name), recurring_match.words(said)) is agrees
+
+
+def test_a_payment_that_is_voided_opens_its_date_again() -> None:
+    person = Person(at=AT)
+    recurring_id = schedule(person)
+    due = datetime(2026, 12, 4, 6, tzinfo=UTC)
+
+    def report(status: str) -> RecordTransaction:
+        return RecordTransaction(
+            external_id="T1",
+            source="upi",
+            amount=10_000,
+            currency="INR",
+            merchant="Rent",
+            status=status,  # type: ignore[arg-type]
+        )
+
+    person.do(report("authorised"), due)
+    assert person.state.recurring[recurring_id].dates[0].state == "matched"
+    person.do(report("voided"), due)
+    assert person.state.recurring[recurring_id].dates[0].state == "missed"
+    again = person.do(
+        RecordTransaction(external_id="T2", source="upi", amount=10_000, currency="INR", merchant="Rent"), due
+    )
+    assert "RecurringMatched" in [type(event).__name__ for event in again.events]
