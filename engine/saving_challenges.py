@@ -15,7 +15,7 @@ from engine.behaviour import Context, Refused, invalid
 from engine.commands.saving_challenges import WINDOW_DAYS_MAX, JoinChallenge, TickChallenge
 from engine.events.saving_challenges import SavingChallengeEnded, SavingChallengeJoined, SavingChallengeScored
 from engine.events.timers import TimerSet
-from engine.group_book import RESERVED, SHARE_STAGES, group_account
+from engine.group_book import RESERVED, SETTLED, SHARE_STAGES, group_account
 from engine.jars import STAGES
 from engine.ledger import jar_account
 from engine.money import show
@@ -24,6 +24,7 @@ from engine.saving_book import RUNNING_MAX, SavingChallenge
 from engine.state import UserState
 
 WEEKS = 52
+_SHARE = (RESERVED, *SHARE_STAGES)
 YEARS_MAX = 5
 
 
@@ -88,13 +89,14 @@ class ChallengesView(Struct, frozen=True):
     items: list[ChallengeView]
 
 
-def saved(state: UserState) -> int:
-    """Return all that the person has in jars and groups now, promised or moved, in minor units."""
+def saved(state: UserState, jar_stages: tuple[str, ...] = STAGES, group_stages: tuple[str, ...] = _SHARE) -> int:
+    """Return all that the person has in jars and groups now, in these stages, in minor units."""
     currency, balance = state.profile.currency, state.ledger.balance
-    jars = sum(balance(jar_account(jar_id, stage), currency) for jar_id in state.jars for stage in STAGES)
+    jars = sum(balance(jar_account(jar_id, stage), currency) for jar_id in state.jars for stage in jar_stages)
     groups = {*state.groups.memberships, *(pledge.group_id for pledge in state.groups.pledges.values())}
-    stages = (RESERVED, *SHARE_STAGES)
-    return jars + sum(balance(group_account(group_id, stage), currency) for group_id in groups for stage in stages)
+    return jars + sum(
+        balance(group_account(group_id, stage), currency) for group_id in groups for stage in group_stages
+    )
 
 
 def progress(state: UserState, one: SavingChallenge, today: date) -> int:
@@ -106,6 +108,13 @@ def progress(state: UserState, one: SavingChallenge, today: date) -> int:
     if days <= 0:
         return 0
     return sum(spent <= 0 for spent in state.spending.daily(None, last, days))
+
+
+def confirmed(state: UserState, one: SavingChallenge, reached: int) -> int:
+    """Return what counts on a leaderboard: of a live tenant only money that the host has moved, whoever said what."""
+    if state.profile.tenant_mode != "live":
+        return reached
+    return min(reached, max(0, saved(state, (SETTLED, RESERVED), (SETTLED,)) - one.baseline))
 
 
 def week_total(step: int, weeks: int) -> int:
@@ -177,6 +186,10 @@ def _board(state: UserState, command: JoinChallenge, today: date) -> str | None:
             if getattr(command, name) is not None:
                 raise invalid(name, "goes with a board; leave it out to take part alone")
         return None
+    if state.profile.tenant_mode == "live" and command.kind == "no_spend_days":
+        raise invalid(
+            "board", "is not for no_spend_days here: a day without a spend is only what somebody did not report"
+        )
     if command.board == "tenant":
         if command.group_id is not None:
             raise invalid("group_id", "goes with board: group")

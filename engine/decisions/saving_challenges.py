@@ -53,7 +53,7 @@ def _tick(state: UserState, command: TickChallenge, _: Facts, context: Context) 
         return Decision([], Shown())
     today = today_of(state, context)
     reached = saving_challenges.progress(state, one, today)
-    score = saving_challenges.scored(one, reached, context)
+    score = saving_challenges.scored(one, saving_challenges.confirmed(state, one, reached), context)
     events: list[Any] = [score] if score else []
     end = saving_challenges.ended(one, reached, context, today)
     if end is None:

@@ -286,3 +286,15 @@ def test_a_payout_to_nobody_is_a_share_again(town: Town) -> None:
     town.tell("~goa", PayOutShare(member="asha", amount=50))
     town.deliver_all()
     assert (town.group("goa").shares(), town.group("goa").payouts) == ({"asha": 200}, {})
+
+
+def test_who_made_the_group_can_go_and_everyone_keeps_the_own_share(town: Town) -> None:
+    contribute(town, "asha", 200)
+    contribute(town, "ben", 100)
+    town.tell("~goa", LeaveGroup(member="asha"))
+    town.deliver_all()
+    assert town.group("goa").shares() == {"ben": 100}
+    town.tell("~goa", PayOutShare(member="ben", amount=60))
+    town.deliver_all()
+    assert town.group("goa").shares() == {"ben": 40}
+    assert town.tell("~goa", InviteToGroup(member="ben"))["code"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine import leaderboards, saving_challenges
 from engine.behaviour import Refused
+from engine.commands import DepositToJar, OpenUser, ReportResult
 from engine.commands.saving_challenges import JoinChallenge, TickChallenge
 from engine.events import TimerSet
 from engine.groups.commands import OpenGroup
@@ -101,3 +102,25 @@ def test_a_member_of_a_group_competes_in_it() -> None:
     assert begun["leaderboard_id"] == "no_spend_days-goa"
     with pytest.raises(Refused, match="goes with board"):
         town.tell("asha", JoinChallenge(kind="no_spend_days", board="tenant", group_id="goa"))
+
+
+def test_in_a_live_tenant_only_moved_money_counts_on_a_leaderboard() -> None:
+    live = Town(AT)
+    state = live.person("asha", OpenUser(tenant_mode="live"))
+    live.tell("asha", JoinChallenge(kind="save_by_date", amount=1_000, until=date(2026, 11, 30), board="tenant"))
+    live.tell("asha", DepositToJar(jar_id=state.default_jar_id, amount=400))
+    live.wait(AT + timedelta(days=1))
+    (one,) = state.saving.running.values()
+    assert (one.score, saving_challenges.progress(state, one, date(2026, 11, 3))) == (0, 400)
+    (asked,) = state.settlement.open
+    live.tell("asha", ReportResult(instruction_id=asked, status="done"))
+    live.wait(AT + timedelta(days=2))
+    assert one.score == 40
+
+
+def test_in_a_live_tenant_no_spend_days_have_no_leaderboard() -> None:
+    live = Town(AT)
+    live.person("asha", OpenUser(tenant_mode="live"))
+    live.tell("asha", JoinChallenge(kind="no_spend_days"))
+    with pytest.raises(Refused, match="did not report"):
+        live.tell("asha", JoinChallenge(kind="no_spend_days", board="tenant"))
