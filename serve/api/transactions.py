@@ -211,7 +211,8 @@ async def edit(call: Call) -> Answer:
 
 async def delete(call: Call) -> Answer:
     """Delete an own entry by postings that take it back; its identity stays taken."""
-    return await call.tell(DeleteTransaction(transaction_id=call.path["transaction_id"]))
+    answer = await call.tell(DeleteTransaction(transaction_id=call.path["transaction_id"]))
+    return Answer(b"", 204, answer.headers)
 
 
 _DUPLICATE = (
@@ -255,5 +256,5 @@ ROUTES = [
         body=TransactionChanges,
         answer=TransactionView,
     ),
-    route("DELETE /transactions/{transaction_id}", delete, tag="transactions", answer=Receipt),
+    route("DELETE /transactions/{transaction_id}", delete, tag="transactions", status=204),
 ]
