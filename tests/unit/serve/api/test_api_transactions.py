@@ -17,7 +17,7 @@ async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
 
 async def call(rest: Rest, method: str, path: str, body: Any = None) -> tuple[int, Any]:
     answer = await rest.http.request(method, f"/api/v1{path}", json=body, headers=rest.bearer())
-    return answer.status_code, answer.json()
+    return answer.status_code, answer.json() if answer.content else None
 
 
 async def report(rest: Rest, status: str = "settled", amount: int = 19_725, **fields: Any) -> tuple[int, Any]:
@@ -55,8 +55,7 @@ async def test_an_own_entry_is_edited_and_deleted_and_stays_deleted(rest: Rest) 
     code, shown = await call(rest, "PATCH", f"/transactions/{made}", {"amount": 20_125, "note": "a tip"})
     assert (code, shown["amount"], shown["note"]) == (200, 20_125, "a tip")
     assert await spent(rest) == 20_125
-    code, receipt = await call(rest, "DELETE", f"/transactions/{made}")
-    assert (code, receipt["effect"], receipt["reason"]) == (200, "voided", "deleted")
+    assert await call(rest, "DELETE", f"/transactions/{made}") == (204, None)
     assert await spent(rest) == 0
     assert (await call(rest, "DELETE", f"/transactions/{made}"))[0] == 404
     code, receipt = await report(rest, revision=1)
