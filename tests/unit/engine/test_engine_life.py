@@ -349,6 +349,10 @@ def test_what_was_spent_does_not_depend_on_the_order_of_reports(data: st.DataObj
         assert state.ledger.balance(f"jar:{person.jar_id('Savings')}:provisional", "INR") == provisional
         assert state.jars[person.jar_id("Savings")].saved == -state.ledger.balance("promised", "INR")
         assert replayed(person.bodies) == state
+        assert all(BEHAVIOUR.push(turn) and BEHAVIOUR.answer(turn) for turn in person.turns)
+        person.wait(AT + timedelta(days=200))
+        assert (state.holds, state.spending.held, state.parked.waiting) == ({}, {}, {})
+        assert replayed(person.bodies) == state
         assert len({(v.source, v.external_id) for v in person.transactions.values()}) == len(person.transactions)
 
 
