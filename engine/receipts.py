@@ -215,7 +215,7 @@ def user_id(entity_id: str) -> str:
 def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
     """Return a turn's events on the socket: the first with the answer (`shown`) as data, others with themselves.
 
-    A refund that had waited for the purchase of the turn comes with its own receipt.
+    A refund that had waited for the purchase of the turn comes with its own receipt, an amended one with the turn's.
     """
     frames: list[dict[str, Any]] = []
     waited = iter(turn.result.refunds if type(turn.result) in (Recorded, Changed) else ())
@@ -230,7 +230,8 @@ def pushed(turn: Turn, shown: Any) -> list[dict[str, Any]]:
             view = views_settlement.instruction(event.instruction, user_id(turn.entity_id))
             frames.append({"type": type(event).__struct_config__.tag, "data": view})
         elif number and type(event) is TransactionRefunded:
-            frames.append({"type": "transaction_refunded", "data": refund(turn, event, next(waited))})
+            one = next(waited, None)
+            frames.append({"type": "transaction_refunded", "data": shown if one is None else refund(turn, event, one)})
         else:
             frames.append({"type": type(event).__struct_config__.tag, "data": event if number else shown})
     return frames

@@ -48,6 +48,8 @@ class Engine:
             self.person.timers.pop("summary", None)
         rung = self.person.wait(at)
         fired = whole(rung)
+        for turn in rung:
+            shown(turn)
         if fields["type"] == "wait":
             answer = self.person.answer(rung[-1]) if rung else None
             return {"fired": fired, "events": fired, "answer": answer, "ids": self._ids()}
@@ -55,6 +57,7 @@ class Engine:
             turn = self.person.do(self._command(fields), at)
         except Refused as refused:
             return {"refused": plain(refused), "fired": fired, "ids": self._ids()}
+        shown(turn)
         declined = BEHAVIOUR.declined(turn)
         if declined is not None:
             return {"refused": plain(declined), "fired": fired, "ids": self._ids()}
@@ -97,6 +100,12 @@ class Engine:
             "jars": {jar.name: jar.saved for jar in state.jars.values()},
             "balances": state.ledger.balances.get(state.profile.currency, {}),
         }
+
+
+def shown(turn: Turn) -> None:
+    """See that a turn can be pushed, and answered once more, as a resume and a repeat do."""
+    json.loads(BEHAVIOUR.push(turn))
+    json.loads(BEHAVIOUR.answer(turn, duplicate=True))
 
 
 def plain(refused: Refused) -> dict[str, Any]:

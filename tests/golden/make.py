@@ -10,6 +10,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from types import UnionType
@@ -22,6 +23,7 @@ from engine import commands as c
 from engine.behaviour import Prediction, Refused, Turn
 from engine.events import Event
 from engine.hosting import STATE_SCHEMA
+from engine.queries import GetOverview
 from engine.views import Result
 from tests.support import vectors
 from tests.support.person import BEHAVIOUR, Person
@@ -64,11 +66,12 @@ def main(name: str, commit: str, out: str) -> None:
     """Write the file."""
     lines: list[Any] = [{"release": name, "commit": commit, "schema": STATE_SCHEMA}]
     seen: set[str] = set()
-    for title, person in (*_lives_of_vectors(), ("a long life", _long_life())):
-        shown = set(_shown(person))
+    lives = [_life(title, person) for title, person in (*_lives_of_vectors(), ("a long life", _long_life()))]
+    for life in [*lives, *_lives_of_groups()]:
+        shown = set(_shown(life["turns"]))
         if shown - seen:
             seen |= shown
-            lines.append(_life(title, person))
+            lines.append(life)
     missing = {_tag(kind) for union in (Event, Result) for kind in get_args(union)} - seen
     missing |= {_tag(kind) for kind in get_args(c.Command)} - {name.removeprefix("command ") for name in seen}
     if missing:
@@ -102,10 +105,62 @@ def _life(title: str, person: Recorded) -> dict[str, Any]:
     }
 
 
-def _shown(person: Recorded) -> Iterator[str]:
+def _lives_of_groups() -> Iterator[dict[str, Any]]:
+    """Return the journals of persons and groups of every vector of groups; a release without groups has none."""
+    try:
+        groups = import_module("tests.unit.engine.test_groups_vectors")
+    except ModuleNotFoundError:
+        return
+    towns: list[Any] = []
+    found = groups.founded
+
+    def founded(vector: dict[str, Any]) -> Any:
+        towns.append(found(vector))
+        return towns[-1]
+
+    vars(groups)["founded"] = founded
+    for vector in groups.FILE["vectors"]:
+        groups.test_rule(vector)
+        for citizen in towns[-1].citizens.values():
+            yield _citizen(f"groups: {vector['rule']}: {citizen.entity_id}", citizen, towns[-1].at)
+
+
+def _citizen(title: str, citizen: Any, at: datetime) -> dict[str, Any]:
+    """Return one entity of a town as a life; what was put into its books without a command has none."""
+    raw = {id(turn): command for command, turn in citizen.known.values()}
+    turns = []
+    for turn, body in zip(citizen.turns, citizen.bodies, strict=True):
+        told = raw.get(id(turn), b"")
+        rows = citizen.behaviour.rows(turn)
+        turns.append(
+            {
+                "at": turn.at.isoformat(),
+                "command": _text(told),
+                "body": _text(body),
+                "rows": [_text(row.sealed) for row in rows.transactions],
+                "alerts": [_text(row.sealed) for row in rows.alerts],
+                "timers": [_text(row.body) for row in rows.timers if row.body is not None],
+                "answer": json.loads(citizen.behaviour.answer(turn)) if told else None,
+            }
+        )
+    of_group = citizen.behaviour.kind == "group"
+    query = None if of_group else citizen.behaviour.query(citizen.state, GetOverview(), at, len(turns))
+    return {
+        "life": title,
+        "entity_id": citizen.entity_id,
+        "turns": turns,
+        "read_at": at.isoformat(),
+        "overview": {} if query is None else json.loads(query),
+        "balances": citizen.state.ledger.balances,
+        "snapshot": _text(citizen.behaviour.encode_state(citizen.state)),
+    }
+
+
+def _shown(turns: list[dict[str, Any]]) -> Iterator[str]:
     """Name every field with a value of its own, and every tag, of what the journal and the rows hold."""
-    for turn in person.written:
-        yield f"command {_decoded(turn['command'])['type']}"
+    for turn in turns:
+        if turn["command"]:
+            yield f"command {_decoded(turn['command'])['type']}"
         yield from _fields(_decoded(turn["body"]), "")
         for row in turn["rows"]:
             yield from _fields(_decoded(row), "row.")

@@ -79,12 +79,13 @@ class Payments(Base):
             return
         original = random.choice(known[-10:])
         for _ in range(random.randint(1, 3)):
-            self.ids += 1
+            self.ids += random.choice([0, 1, 1])
             self.tell(
                 member,
                 self._report(
                     random,
                     f"R{self.ids}",
+                    revision=random.choice([0, 0, 1, 2]),
                     origin=original.origin,
                     currency=original.currency,
                     kind="refund",

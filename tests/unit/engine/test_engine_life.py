@@ -368,3 +368,12 @@ def test_what_moved_on_with_a_deleted_jar_is_not_saved_again() -> None:
     assert person.overview(AT)["total_saved"] == 700
     person.do(report(status="reversed"), AT)
     assert person.overview(AT)["total_saved"] == 275
+
+
+def test_the_socket_shows_an_amended_refund() -> None:
+    """Found with golden journals: the push of such a turn failed, and with it every resume of that user's socket."""
+    person = told(report(), report("R", 5_000, kind="refund", original_external_id="P"))
+    person.do(report("R", 6_000, kind="refund", original_external_id="P", revision=1), AT)
+    frames = msgspec.json.decode(BEHAVIOUR.push(person.turns[-1]))
+    assert [frame["type"] for frame in frames] == ["transaction_changed", "transaction_refunded"]
+    assert frames[1]["data"]["transaction"]["amount"] == 6_000

@@ -8,8 +8,10 @@ import pytest
 
 from engine import standing
 from engine.alerts import AlertView
-from engine.behaviour import Context, Facts, Refused, Turn
+from engine.behaviour import Behaviour, Context, Facts, Refused, Turn
 from engine.commands import EditTransaction, RecordTransaction
+from engine.groups.hosting import GROUP_BEHAVIOUR
+from engine.letters import GROUP_MARK
 from engine.queries import GetOverview
 from engine.state import UserState
 from engine.views import TransactionView
@@ -21,16 +23,21 @@ from tests.support.person import BEHAVIOUR
 LIVES = [pytest.param(life, id=f"{path.name}: {life.life}") for path in golden.files() for life in golden.lives(path)]
 
 
+def behaviour_of(life: Life) -> Behaviour:
+    return GROUP_BEHAVIOUR if life.entity_id.split("/")[1].startswith(GROUP_MARK) else BEHAVIOUR
+
+
 def turns(life: Life) -> Iterator[Turn]:
     for seq, turn in enumerate(life.turns, start=1):
-        yield Turn(life.entity_id, seq, turn.at, *BEHAVIOUR.decode_turn(turn.body))
+        yield Turn(life.entity_id, seq, turn.at, *behaviour_of(life).decode_turn(turn.body))
 
 
-def replayed(life: Life) -> UserState:
-    state: UserState = BEHAVIOUR.initial(life.entity_id)
+def replayed(life: Life) -> Any:
+    behaviour = behaviour_of(life)
+    state = behaviour.initial(life.entity_id)
     for turn in turns(life):
         for event in turn.events:
-            BEHAVIOUR.evolve(state, event)
+            behaviour.evolve(state, event)
     return state
 
 
@@ -49,34 +56,37 @@ def test_an_old_journal_gives_the_state_it_gave(life: Life) -> None:
     state = replayed(life)
     assert state.ledger.balances == life.balances
     assert all(sum(book.values()) == 0 for book in state.ledger.balances.values())
-    overview = msgspec.json.decode(BEHAVIOUR.query(state, GetOverview(), life.read_at, len(life.turns)))
-    assert list(differences(life.overview, overview)) == []
+    if life.overview:
+        overview = msgspec.json.decode(BEHAVIOUR.query(state, GetOverview(), life.read_at, len(life.turns)))
+        assert list(differences(life.overview, overview)) == []
 
 
 @pytest.mark.parametrize("life", LIVES)
 def test_an_old_turn_is_answered_as_it_was(life: Life) -> None:
     """A repeat of an old command, and a socket that resumes from before the upgrade, are told what was told."""
+    behaviour = behaviour_of(life)
     for known, turn in zip(life.turns, turns(life), strict=True):
-        assert list(differences(known.answer, msgspec.json.decode(BEHAVIOUR.answer(turn)))) == []
-        repeated: Any = msgspec.json.decode(BEHAVIOUR.answer(turn, duplicate=True))
-        if isinstance(known.answer, dict) and "duplicate" in known.answer:
+        if not known.command:
+            continue
+        assert list(differences(known.answer, msgspec.json.decode(behaviour.answer(turn)))) == []
+        repeated: Any = msgspec.json.decode(behaviour.answer(turn, duplicate=True))
+        if isinstance(known.answer, dict) and isinstance(known.answer.get("duplicate"), bool):
             assert list(differences(known.answer | {"duplicate": True}, repeated)) == []
-        assert msgspec.json.decode(BEHAVIOUR.push(turn))
+        assert msgspec.json.decode(behaviour.push(turn)) is not None
 
 
 @pytest.mark.parametrize("life", LIVES)
 def test_an_old_command_has_the_hash_it_had(life: Life) -> None:
     """Idempotency compares the encoded command: a repeat from before the upgrade must encode as it did."""
     for turn in life.turns:
-        assert msgspec.msgpack.encode(BEHAVIOUR.decode_command(turn.command)) == turn.command
-        for timer in turn.timers:
-            assert msgspec.msgpack.encode(BEHAVIOUR.decode_command(timer)) == timer
+        for command in (turn.command, *turn.timers):
+            assert not command or msgspec.msgpack.encode(behaviour_of(life).decode_command(command)) == command
 
 
 @pytest.mark.parametrize("life", LIVES)
 def test_old_rows_are_read_and_say_what_the_events_say(life: Life) -> None:
     for known, turn in zip(life.turns, turns(life), strict=True):
-        written = BEHAVIOUR.rows(turn).transactions
+        written = behaviour_of(life).rows(turn).transactions
         assert len(written) == len(known.rows)
         for old, now in zip(known.rows, written, strict=True):
             assert list(differences(msgspec.msgpack.decode(old), msgspec.msgpack.decode(now.sealed))) == []
