@@ -14,7 +14,7 @@ OPEN_MAX = 5
 KEPT_MAX = 20
 """Challenges a state remembers, the spent and expired ones among them: beyond, the oldest is unknown again."""
 WRONG_A_DAY_MAX = 20
-"""Wrong codes in one UTC day after which no new challenge is given: a guesser has 20 in a million a day."""
+"""Wrong codes in one UTC day after which no challenge is given or confirmed: a guesser has 20 in a million a day."""
 
 
 class Challenge(Struct, kw_only=True):

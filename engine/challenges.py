@@ -87,7 +87,8 @@ def spent_notice(state: UserState, challenge: Challenge) -> OutboxRow:
 def confirm(state: UserState, command: Confirm, context: Context) -> Challenge | Kept | Wrong:
     """Return the challenge whose action may be carried out now, or what else the code comes to.
 
-    Raises `Refused`: 404 for a challenge of another user or action, 410 for a spent or expired one, 429 after 5 tries.
+    Raises `Refused`: 404 for a challenge of another user or action, 410 for a spent or expired one, 429 after 5 tries
+    of it or 20 of a day.
     """
     challenge = state.challenges.known.get(command.challenge_id)
     if challenge is None or not _meant(challenge.action, command):
@@ -101,6 +102,8 @@ def confirm(state: UserState, command: Confirm, context: Context) -> Challenge |
         raise Refused("gone", "the code has expired; ask for a new one")
     if challenge.tries >= TRIES_MAX:
         raise Refused("too_many", f"{TRIES_MAX} wrong codes were tried; ask for a new one")
+    if state.challenges.wrong_on(context.at) >= WRONG_A_DAY_MAX:
+        raise Refused("too_many", f"{WRONG_A_DAY_MAX} wrong codes came today; ask for a new one tomorrow (UTC)")
     if right:
         return challenge
     left = TRIES_MAX - challenge.tries - 1

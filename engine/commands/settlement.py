@@ -1,11 +1,13 @@
 """Commands of settlement."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from engine.commands.types import PositiveAmount, ShortText
+
+Attempt = Annotated[int, Meta(ge=0, le=100, description="which execution of a debit under a mandate")]
 
 
 class RequestWithdrawal(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="request_withdrawal"):
@@ -25,13 +27,17 @@ class Withdraw(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="withd
 
 
 class ReportResult(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="report_result"):
-    """What became of an instruction, by the host that was to execute it. `at` is when it happened."""
+    """What became of an instruction, by the host that was to execute it. `at` is when it happened.
+
+    `attempt`: which execution it was; None: the last that was asked for.
+    """
 
     instruction_id: str
     status: Literal["done", "failed"]
     reference: ShortText | None = None
     reason: ShortText | None = None
     at: datetime | None = None
+    attempt: Attempt | None = None
 
 
 class SweepNow(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="sweep_now"):

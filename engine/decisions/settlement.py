@@ -79,6 +79,11 @@ def _report(state: UserState, command: ReportResult, _: Facts, context: Context)
     known = state.settlement.find(command.instruction_id)
     if known is None:
         raise Refused("not_found", f"there is no instruction {command.instruction_id!r}")
+    attempt = known.attempt if command.attempt is None else command.attempt
+    if attempt > known.attempt:
+        raise Refused("conflict", f"attempt {attempt} was not asked for; the last is {known.attempt}")
+    if attempt < known.attempt and command.status == "failed":
+        return Decision([], Shown(_shown(state, known)))
     if known.status != "open":
         if same_report(known, command):
             return Decision([], Shown(_shown(state, known)))

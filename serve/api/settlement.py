@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from engine import rows_settlement
 from engine.commands import PositiveAmount, ReportResult, RequestWithdrawal, ShortText, SweepNow, Withdraw
+from engine.commands.settlement import Attempt
 from engine.queries import GetInstruction, GetInstructions
 from engine.views_settlement import InstructionView, WithdrawalView
 from serve import envelopes
@@ -46,12 +47,16 @@ class InstructionPage(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What became of an instruction; `at` is when it happened, now when it is absent."""
+    """What became of an instruction; `at` is when it happened, now when it is absent.
+
+    `attempt` is that of the instruction when the host was asked: the failure of an earlier one then changes nothing.
+    """
 
     status: Literal["done", "failed"]
     reference: ShortText | None = None
     reason: ShortText | None = None
     at: datetime | None = None
+    attempt: Attempt | None = None
 
 
 async def withdraw(call: Call) -> Answer:
@@ -113,6 +118,7 @@ async def report(call: Call) -> Answer:
         reference=body.reference,
         reason=body.reason,
         at=body.at,
+        attempt=body.attempt,
     )
     return await call.tell(command, entity_id=await _owner(call))
 
@@ -162,6 +168,6 @@ ROUTES = [
         tag="settlement",
         body=Report,
         answer=InstructionView,
-        also=((409, "It ended otherwise already"),),
+        also=((409, "It ended otherwise already, or that attempt was not asked for"),),
     ),
 ]

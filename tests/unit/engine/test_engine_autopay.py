@@ -166,3 +166,42 @@ def test_a_debit_nobody_answers_for_is_not_asked_for_again() -> None:
     assert [row.outbox_id.rpartition(":")[2] for row in person.outbox if row.channel == "instruction"] == ["1"]
     (waiting,) = person.state.settlement.open.values()
     assert (waiting.submitted, waiting.attempt) == (True, 1)
+
+
+def failed(person: Person, instruction_id: str, at: datetime, attempt: int | None) -> None:
+    person.do(c.ReportResult(instruction_id=instruction_id, status="failed", attempt=attempt), at)
+
+
+@pytest.mark.parametrize("tried", [2, 4])
+def test_a_late_copy_of_a_failure_neither_repeats_nor_ends_the_attempt_after_it(tried: int) -> None:
+    """Found by review: it was taken for the failure of the attempt under way, whose money may still move."""
+    person = under_mandate()
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT)
+    (one,) = person.state.settlement.open
+    timer, at = f"debit:{one}", AT
+    for attempt in range(1, tried + 1):
+        at = person.timers[timer].due
+        person.wait(at)
+        if attempt < tried:
+            failed(person, one, at, attempt)
+    failed(person, one, at, 1)
+    failed(person, one, at, tried - 1)
+    assert (person.answer()["status"], person.answer()["attempt"], person.answer()["ready"]) == ("open", tried, True)
+    assert timer not in person.timers
+    with pytest.raises(Refused, match="not asked for"):
+        failed(person, one, at, tried + 1)
+    person.do(c.ReportResult(instruction_id=one, status="done", attempt=tried), at)
+    failed(person, one, at, 1)
+    assert person.answer()["status"] == "done"
+
+
+def test_a_late_success_of_an_earlier_attempt_is_taken() -> None:
+    person = under_mandate()
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT)
+    (one,) = person.state.settlement.open
+    at = person.timers[f"debit:{one}"].due
+    person.wait(at)
+    failed(person, one, at, 1)
+    person.wait(person.timers[f"debit:{one}"].due)
+    person.do(c.ReportResult(instruction_id=one, status="done", attempt=1), at)
+    assert person.state.settlement.finished[one].status == "done"

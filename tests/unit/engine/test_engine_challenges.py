@@ -7,7 +7,7 @@ import pytest
 
 from engine import commands as c
 from engine.behaviour import Refused
-from engine.challenge_book import KEPT_MAX
+from engine.challenge_book import KEPT_MAX, WRONG_A_DAY_MAX
 from tests.support.person import BEHAVIOUR, Person, replayed
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -86,3 +86,18 @@ def test_an_action_that_is_refused_leaves_its_challenge_open() -> None:
 def test_any_text_may_be_sent_as_a_proof() -> None:
     with pytest.raises(msgspec.ValidationError):
         BEHAVIOUR.decode_command(msgspec.msgpack.encode(c.Confirm(challenge_id="x", proof="é", action="raise_caps")))
+
+
+def test_after_20_wrong_codes_in_a_day_none_is_taken_not_even_of_what_was_asked_before() -> None:
+    """Found by review: the tries of five open challenges came on top of the 20 (up to 44 chances a day)."""
+    person = Person(at=AT)
+    asked = [asking(person) for _ in range(5)]
+    for challenge_id in asked[:4]:
+        for _ in range(5):
+            confirming(person, challenge_id, "000000")
+    assert person.state.challenges.wrong_on(AT) == WRONG_A_DAY_MAX
+    for code in ("000000", person.outside.codes[-1]):
+        with pytest.raises(Refused) as refused:
+            confirming(person, asked[4], code)
+        assert refused.value.code == "too_many"
+    assert person.state.challenges.wrong_on(AT) == WRONG_A_DAY_MAX

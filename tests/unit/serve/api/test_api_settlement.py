@@ -99,3 +99,15 @@ async def test_only_the_host_reports_and_a_second_result_is_a_conflict(rest: Res
     assert (told.status_code, told.json()["errors"][0]["field"]) == (422, "reason")
     assert (await ask(rest, "POST /sweeps")).json()["amount"] == 100
     assert (await ask(rest, "POST /sweeps")).status_code == 409
+
+
+async def test_a_report_names_the_attempt_it_is_of(rest: Rest) -> None:
+    jar = (await ask(rest, "GET /jars")).json()["items"][0]["jar_id"]
+    await ask(rest, f"POST /jars/{jar}/deposit", {"amount": 100})
+    (waiting,) = (await ask(rest, "GET /instructions?status=open")).json()["items"]
+    line = f"POST /instructions/{waiting['instruction_id']}/result?user_id=asha"
+    host: dict[str, Any] = {"user": "wallet", "role": "service"}
+    for attempt, status in ((1, 409), (-1, 422), (2**70, 422)):
+        assert (await ask(rest, line, {"status": "done", "attempt": attempt}, **host)).status_code == status
+    done = await ask(rest, line, {"status": "done", "attempt": waiting["attempt"]}, **host)
+    assert (done.status_code, done.json()["status"]) == (200, "done")
