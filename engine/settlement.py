@@ -38,6 +38,11 @@ class Settlement(Struct):
         """How many payouts wait for the host."""
         return len(self.open) - self.debits
 
+    @property
+    def takes_debit(self) -> bool:
+        """Whether another debit may be asked for now: under a mandate there is one at a time."""
+        return self.debits < (OPEN_DEBITS_MAX if self.mandate is None else 1)
+
     def find(self, instruction_id: str) -> Instruction | None:
         """Return an instruction that waits, or that ended not long ago."""
         return self.open.get(instruction_id) or self.finished.get(instruction_id)

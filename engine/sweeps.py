@@ -19,7 +19,7 @@ from engine.events import (
 from engine.instructions import accrued, default_threshold, plan, sweep
 from engine.kinds import INCOME_KINDS
 from engine.ledger import PROMISED, RETURNED, accrued_holder
-from engine.settlement import INCOMES_RESUME, OPEN_DEBITS_MAX
+from engine.settlement import INCOMES_RESUME
 from engine.state import UserState
 
 
@@ -35,6 +35,8 @@ def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Seq
     settlement, first = state.settlement, events[0]
     if settlement.held:
         return _while_held(state, events, context)
+    if settlement.failures and _turns_on(state, first):
+        return [SweepsResumed(at=context.at, afresh=True)]
     if type(first) is InstructionClosed:
         return _after_close(state, first, events, context)
     if type(first) is TransactionRecorded and not first.shares:
@@ -48,7 +50,7 @@ def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Seq
         return _plan_return(state, events, context)
     promised = added - settlement.scheduled - state.ledger.balance(PROMISED, currency)
     limit = threshold(state)
-    if promised >= limit and settlement.debits < OPEN_DEBITS_MAX:
+    if promised >= limit and settlement.takes_debit:
         waiting = sum(part.amount for part in accrued(state, events))
         payment = first if type(first) is TransactionRecorded else None
         if waiting >= limit and not under_floor(state, payment, waiting):
@@ -114,10 +116,15 @@ def of_deposit(state: UserState, events: Sequence[Any], context: Context) -> lis
     return sweep(state, events, context, "deposit")
 
 
+def _turns_on(state: UserState, event: Any) -> bool:
+    """Whether the person turns auto-saving on: failures count anew."""
+    return type(event) is ProfileUpdated and event.auto_saving.state == "on" and state.profile.auto_saving.state != "on"
+
+
 def _while_held(state: UserState, events: Sequence[Any], context: Context) -> Sequence[Any]:
     """Count incomes, and let sweeps go on with the second one, or when the person turns auto-saving on."""
     first = events[0]
-    if type(first) is ProfileUpdated and first.auto_saving.state == "on" and state.profile.auto_saving.state != "on":
+    if _turns_on(state, first):
         return resumed(state, events, context, "user", afresh=True)
     if type(first) is not TransactionRecorded or first.kind not in INCOME_KINDS:
         return _plan_return(state, events, context)

@@ -4,12 +4,15 @@ from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import Command, OpenUser
 from engine.commands.groups import LETTERS
 from engine.commands.settlement import REPORTS
+from engine.commands.transactions import EXPIRIES
 from engine.decisions import DECIDE
 from engine.evolution import evolve
 from engine.reactions import react
 from engine.state import UserState
 
 __all__ = ["decide", "evolve"]
+
+_HOWEVER_FULL = LETTERS | REPORTS | EXPIRIES
 
 
 def decide(state: UserState, command: Command, facts: Facts, context: Context) -> Decision:
@@ -21,7 +24,7 @@ def decide(state: UserState, command: Command, facts: Facts, context: Context) -
     postings = getattr(events[0], "postings", None) if events else None
     if len(events) > 1:
         postings = [posting for event in events for posting in getattr(event, "postings", ())]
-    if postings and type(command) not in LETTERS and type(command) not in REPORTS:
+    if postings and type(command) not in _HOWEVER_FULL:
         state.ledger.check_room(postings)
     followed = react(state, events, context)
     return decision if followed is events else Decision(followed, decision.result, decision.outbox)

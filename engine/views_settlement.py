@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from engine.autopay import WITHOUT_PIN_MAX
-from engine.events import Instruction, JarShare, Mandate
+from engine.events import Instruction, JarShare, Mandate, SavingsNetted
 
 
 class InstructionView(Struct, frozen=True, kw_only=True):
@@ -42,6 +42,14 @@ class WithdrawalView(Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     status: str
+
+
+class NettedView(Struct, frozen=True, kw_only=True):
+    """A sweep without a debit: what refunds had taken from settled savings paid for all that had accrued."""
+
+    netted: int
+    currency: str
+    parts: list[JarShare]
 
 
 class MandateView(Struct, frozen=True, kw_only=True):
@@ -89,6 +97,11 @@ def instruction(one: Instruction, user_id: str) -> InstructionView:
         reason=one.reason,
         reported_at=one.reported_at,
     )
+
+
+def netted(event: SavingsNetted) -> NettedView:
+    """Return what a sweep settled without a debit as the wire shows it."""
+    return NettedView(netted=event.amount, currency=event.currency, parts=event.parts)
 
 
 def withdrawal(one: Instruction) -> WithdrawalView:

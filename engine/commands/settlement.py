@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from engine.commands.autopay import EndMandate, ExecuteDebit, OptOut
 from engine.commands.types import PositiveAmount, ShortText
 
 Attempt = Annotated[int, Meta(ge=0, le=100, description="which execution of a debit under a mandate")]
@@ -48,5 +49,5 @@ class SweepDue(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="sweep
     """Settle what has accrued, however little: the command of a timer."""
 
 
-REPORTS = frozenset((ReportResult, SweepDue))
-"""What must be recorded however full the books are: the host has moved the money already, or is asked to."""
+REPORTS = frozenset((ReportResult, SweepDue, ExecuteDebit, OptOut, EndMandate))
+"""What must be recorded however full the books are: the host has moved the money already, is asked to, or is not."""

@@ -108,3 +108,7 @@ class DeleteTransaction(Struct, frozen=True, kw_only=True, omit_defaults=True, t
     """An own entry never was; its identity stays taken."""
 
     transaction_id: str
+
+
+EXPIRIES = frozenset((ExpireAuthorisation, ExpireRefund, UndoRefund))
+"""What must be carried out even when the books are full: a timer comes once, and what it ends would wait for ever."""

@@ -16,7 +16,7 @@ from engine.commands import (
 from engine.decisions.autopay import put_off
 from engine.decisions.challenges import asked
 from engine.decisions.handler import Decide
-from engine.events import Instruction, InstructionIssued, SweepPlanned, TimerCancelled
+from engine.events import Instruction, InstructionIssued, SavingsNetted, SweepPlanned, TimerCancelled
 from engine.instructions import (
     accrued,
     alert_of,
@@ -53,10 +53,13 @@ def _sweep_now(state: UserState, command: SweepNow, _: Facts, context: Context) 
         raise Refused("conflict", "nothing has accrued that could be settled")
     resume = sweeps.resumed if state.settlement.held else sweep
     events = resume(state, (), context, "user")
-    issued = next((event for event in events if isinstance(event, InstructionIssued)), None)
-    if issued is None:
-        raise Refused("conflict", "too many debits wait for the host; come back when one is done")
-    return Decision(events, Shown(_shown(state, issued.instruction)))
+    for event in events:
+        if isinstance(event, InstructionIssued):
+            return Decision(events, Shown(_shown(state, event.instruction)))
+    for event in events:
+        if isinstance(event, SavingsNetted):
+            return Decision(events, Shown(views_settlement.plain(views_settlement.netted(event))))
+    raise Refused("conflict", "too many debits wait for the host; come back when one is done")
 
 
 def _sweep_due(state: UserState, command: SweepDue, _: Facts, context: Context) -> Decision:
@@ -108,7 +111,9 @@ def _ended(state: UserState, instruction: Instruction, context: Context) -> list
         told = instruction.mandate_id is not None
         return events + (alert_of(state, autopay.done_notice(instruction), context) if told else [])
     failures = state.settlement.failures + counts
-    paused = counts and failures >= FAILURES_PAUSE and state.profile.auto_saving.state == "on"
+    paused = (
+        counts and failures >= FAILURES_PAUSE and state.profile.saving_state(state.profile.today(context.at)) == "on"
+    )
     if paused:
         pause = UpdateProfile(auto_saving=AutoSaving(state="paused"))
         events.append(profile.update(state.profile, pause, context, has_postings=True, has_limits=True))

@@ -10,7 +10,7 @@ from engine import periods, reconciliation, rows_settlement
 from engine.reconciliation import ENTRIES_MAX, Difference, Entry, Sum
 from engine.views_settlement import InstructionView
 from serve.api.routing import Answer, Call, route
-from serve.api.settlement import ACTING
+from serve.api.settlement import ACTING, EARLIEST_YEAR, LATEST_YEAR
 from serve.envelopes import TENANT_DEFAULTS
 from serve.problems import Trouble, field_trouble
 
@@ -66,9 +66,12 @@ def _day(call: Call) -> date:
     if call.caller.role not in ACTING:
         raise Trouble(403, "Only the host (role service) reconciles.", name="forbidden")
     try:
-        return date.fromisoformat(call.path["date"])
+        day = date.fromisoformat(call.path["date"])
     except ValueError:
         raise field_trouble("date", "must be a date, such as 2026-11-20") from None
+    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+        raise field_trouble("date", f"lies outside the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return day
 
 
 async def _compared(call: Call, day: date, entries: list[Entry] | None, at: datetime | None) -> Answer:

@@ -10,7 +10,7 @@ from engine import rows_settlement
 from engine.commands import PositiveAmount, ReportResult, RequestWithdrawal, ShortText, SweepNow, Withdraw
 from engine.commands.settlement import Attempt
 from engine.queries import GetInstruction, GetInstructions
-from engine.views_settlement import InstructionView, WithdrawalView
+from engine.views_settlement import InstructionView, NettedView, WithdrawalView
 from serve import envelopes
 from serve.api import challenges
 from serve.api.challenges import REFUSALS, ChallengeView, Confirmation
@@ -73,7 +73,16 @@ async def confirm_withdrawal(call: Call) -> Answer:
 
 async def settle(call: Call) -> Answer:
     """Settle what has accrued now, also after a failed debit."""
-    return await call.tell(SweepNow(), 201)
+    answer = await call.tell(SweepNow(), 201)
+    if msgspec.json.decode(answer.body, type=_Swept).netted is None:
+        return answer
+    return Answer(answer.body, 200, answer.headers)
+
+
+class _Swept(Struct, frozen=True):
+    """What tells the answer of a sweep without a debit from an instruction."""
+
+    netted: int | None = None
 
 
 async def list_instructions(call: Call) -> Answer:
@@ -158,7 +167,8 @@ ROUTES = [
         tag="settlement",
         answer=InstructionView,
         status=201,
-        also=((409, "Nothing has accrued"),),
+        also_answer=NettedView,
+        also=((200, "What refunds owed paid for it: there is nothing to debit"), (409, "Nothing has accrued")),
     ),
     route("GET /instructions", list_instructions, tag="settlement", query=InstructionQuery, answer=InstructionPage),
     route("GET /instructions/{instruction_id}", show_instruction, tag="settlement", answer=InstructionView),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import autopay
+from engine import autopay, ledger
 from engine import commands as c
 from engine.behaviour import Refused
 from engine.events import DebitPutOff, DebitSubmitted
@@ -205,3 +205,21 @@ def test_a_late_success_of_an_earlier_attempt_is_taken() -> None:
     person.wait(person.timers[f"debit:{one}"].due)
     person.do(c.ReportResult(instruction_id=one, status="done", attempt=1), at)
     assert person.state.settlement.finished[one].status == "done"
+
+
+@pytest.mark.parametrize("end", ["timer", "opt out", "no mandate"])
+def test_full_books_keep_no_debit_from_being_called_off(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by review: its timer was refused and gone, the debit stayed for ever, and no other could be asked for."""
+    person = under_mandate()
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=50_000), AT)
+    (one,) = person.state.settlement.open.values()
+    person.do(c.SetMandate(provider="razorpay", cap=40_000), AT)
+    monkeypatch.setattr(ledger, "ACCOUNTS_MAX", 1)
+    if end == "timer":
+        assert one.due is not None
+        person.wait(one.due)
+    elif end == "opt out":
+        person.do(c.OptOut(instruction_id=one.instruction_id), AT)
+    else:
+        person.do(c.EndMandate(mandate_id=str(one.mandate_id)), AT)
+    assert not person.state.settlement.open

@@ -8,6 +8,7 @@ from engine import commands as c
 from engine.behaviour import Refused
 from engine.events import JarShare
 from engine.jars import Jar
+from engine.ledger import RETURNED
 from engine.settlement import OPEN_PAYOUTS_MAX
 from engine.transactions import jar_alerts
 from tests.support.person import Person
@@ -95,3 +96,51 @@ def test_a_full_jar_and_one_that_holds_money_say_their_numbers() -> None:
     with pytest.raises(Refused, match="holds 1") as held:
         person.do(c.DeleteJar(jar_id=person.jar_id("A")), AT)
     assert held.value.extra == {"balance": 1}
+
+
+def failing(person: Person) -> None:
+    """Deposit, and let the host fail."""
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=100), AT)
+    person.do(c.ReportResult(instruction_id=next(iter(person.state.settlement.open)), status="failed"), AT)
+
+
+def test_a_sweep_by_hand_that_refunds_pay_for_settles_without_a_debit() -> None:
+    """Found by review: it was refused as if too many debits waited."""
+    person = Person(at=AT)
+    person.do(c.UpdateProfile(sweep_threshold=100), AT)
+    person.do(c.RecordTransaction(external_id="A", source="upi", amount=10_100, currency="INR"), AT)
+    person.do(c.ReportResult(instruction_id=next(iter(person.state.settlement.open)), status="done"), AT)
+    refund = c.RecordTransaction(
+        external_id="R", source="upi", amount=10_100, currency="INR", kind="refund", original_external_id="A"
+    )
+    person.do(refund, AT)
+    person.do(c.UpdateProfile(sweep_threshold=100_000), AT)
+    person.do(c.RecordTransaction(external_id="B", source="upi", amount=10_500, currency="INR"), AT)
+    person.do(c.SweepNow(), AT)
+    jar_id = person.state.default_jar_id
+    assert person.answer() == {"netted": 500, "currency": "INR", "parts": [{"jar_id": jar_id, "amount": 500}]}
+    assert stages(person, "Savings") == {"settled": 500}
+    assert not person.state.settlement.open
+    assert person.state.ledger.balance(RETURNED, "INR") == 400
+
+
+def test_two_failures_pause_also_what_was_on_again_because_a_pause_ended() -> None:
+    """Found by review: a pause that had ended by itself kept auto-saving from ever being paused by failures."""
+    person = Person(at=AT - timedelta(days=9))
+    pause = c.AutoSaving(state="paused", until=(AT - timedelta(days=5)).date())
+    person.do(c.UpdateProfile(auto_saving=pause), AT - timedelta(days=9))
+    failing(person)
+    failing(person)
+    assert person.overview(AT)["profile"]["auto_saving"] == {"state": "paused", "until": None}
+
+
+def test_turning_auto_saving_on_counts_failures_anew_also_after_a_deposit() -> None:
+    """Found by review: a deposit let sweeps go on first, and then the third failure paused at once."""
+    person = Person(at=AT)
+    failing(person)
+    failing(person)
+    person.do(c.DepositToJar(jar_id=person.jar_id("Savings"), amount=100), AT)
+    person.do(c.UpdateProfile(auto_saving=c.AutoSaving(state="on")), AT)
+    person.do(c.ReportResult(instruction_id=next(iter(person.state.settlement.open)), status="failed"), AT)
+    assert person.state.settlement.failures == 1
+    assert person.overview(AT)["profile"]["auto_saving"]["state"] == "on"

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import activity, allocation
+from engine import activity, allocation, ledger
 from engine.behaviour import Refused
 from engine.commands import (
     CreateJar,
@@ -19,7 +19,7 @@ from engine.commands import (
     SweepNow,
     UndoRefund,
 )
-from engine.parked import PARKED_MAX
+from engine.parked import KEPT, PARKED_MAX
 from engine.queries import GetBurnRate
 from tests.support.person import BEHAVIOUR, Person, replayed
 
@@ -330,3 +330,12 @@ def test_the_socket_shows_what_undoes_a_refund(status: Any) -> None:
     (frame,) = msgspec.json.decode(BEHAVIOUR.push(turn))
     assert (frame["type"], frame["data"]["effect"]) == ("transaction_changed", "voided")
     assert frame["data"]["jar_postings"][0]["amount"] == 136
+
+
+def test_full_books_keep_no_parked_refund_from_becoming_income(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by review: its timer was refused and gone, and the money stayed parked for ever."""
+    person = bought(refund())
+    monkeypatch.setattr(ledger, "ACCOUNTS_MAX", 2)
+    person.wait(AT + KEPT + timedelta(days=1))
+    assert person.state.ledger.balance("parked", "INR") == 0
+    assert person.state.ledger.balance("income:refund", "INR") == -9_725

@@ -111,3 +111,27 @@ async def test_a_report_names_the_attempt_it_is_of(rest: Rest) -> None:
         assert (await ask(rest, line, {"status": "done", "attempt": attempt}, **host)).status_code == status
     done = await ask(rest, line, {"status": "done", "attempt": waiting["attempt"]}, **host)
     assert (done.status_code, done.json()["status"]) == (200, "done")
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-11-31", "today"])
+async def test_a_day_that_has_no_instructions_is_no_day_to_reconcile(rest: Rest, day: str) -> None:
+    for method, body in (("GET", None), ("POST", {"items": []})):
+        answer = await ask(rest, f"{method} /reconciliations/{day}", body, user="wallet", role="service")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "date")
+
+
+async def test_a_sweep_that_refunds_pay_for_is_a_200_without_an_instruction(rest: Rest) -> None:
+    await ask(rest, "PATCH /profile", {"sweep_threshold": 100, "auto_saving": {"state": "on"}})
+    bought = {"external_id": "A", "source": "upi", "amount": 10_100, "currency": "INR"}
+    await ask(rest, "POST /transactions", bought)
+    (waiting,) = (await ask(rest, "GET /instructions?status=open")).json()["items"]
+    host: dict[str, Any] = {"user": "wallet", "role": "service"}
+    line = f"POST /instructions/{waiting['instruction_id']}/result?user_id=asha"
+    await ask(rest, line, {"status": "done"}, **host)
+    refund = {"external_id": "R", "kind": "refund", "direction": "credit", "original_external_id": "A"}
+    assert (await ask(rest, "POST /transactions", {**bought, **refund})).status_code == 201
+    await ask(rest, "PATCH /profile", {"sweep_threshold": 100_000})
+    await ask(rest, "POST /transactions", {**bought, "external_id": "B", "amount": 10_500})
+    swept = await ask(rest, "POST /sweeps")
+    assert (swept.status_code, swept.json()["netted"]) == (200, 500)
+    assert (await ask(rest, "POST /sweeps")).status_code == 409
