@@ -14,7 +14,7 @@ from actors.committer import Committer
 from actors.entity import Activation, Lifecycle
 from actors.journal import DueTimer, KnownCommand, Reading
 from actors.kinds import Kinds, UnknownKind
-from actors.messages import Envelope, Meta, Outcome, Problem
+from actors.messages import LETTER, Envelope, Meta, Outcome, Problem
 from actors.residents import Residents
 from actors.turns import Batch, Item, Twin, poisoned, unavailable
 from engine.behaviour import Behaviour, Facts, Refused, Turn
@@ -85,7 +85,7 @@ class Decider:
         except UnknownKind as error:
             item.resolve(Outcome("refused", problem=Problem("not_found", str(error))))
         except DecodeError as error:
-            if item.fires is None and not envelope.final:
+            if item.fires is None and not envelope.final and envelope.meta.origin != LETTER:
                 item.resolve(Outcome("refused", problem=Problem("invalid", str(error))))
             else:
                 _log.exception("cannot read %s for %s", envelope.command_id, envelope.entity_id)

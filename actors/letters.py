@@ -11,7 +11,7 @@ other cannot dead-lock.
 import logging
 
 from actors.client import Sender
-from actors.messages import Envelope, Meta, Outcome
+from actors.messages import LETTER, Envelope, Meta, Outcome
 from actors.shard import EntityShard
 from actors.transport import Transport, TransportLost
 from actors.wire import decode_envelopes, encode_outcomes
@@ -81,7 +81,7 @@ class Letters:
     async def _send(
         self, message: OutboxMessage, entity_id: str, command_id: str, command: bytes, *, final: bool = False
     ) -> Outcome:
-        meta = Meta(message.entity_id, "letter", message.outbox_id)
+        meta = Meta(message.entity_id, LETTER, message.outbox_id)
         outcome = await self._sender.submit(Envelope(entity_id, command_id, command, meta, final=final))
         if outcome.problem is not None and outcome.problem.code in _NO_ANSWER:
             raise NotDelivered(f"{command_id} for {entity_id}: {outcome.problem.detail}")

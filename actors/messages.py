@@ -6,6 +6,9 @@ from msgspec import Struct
 
 from engine.behaviour import FieldError
 
+LETTER = "letter"
+"""The origin of a command that another entity's turn sent: nobody is there to be told that it cannot be read."""
+
 
 class Meta(Struct, frozen=True, array_like=True):
     """Who asked, through what, under which request: kept beside the turn in the journal."""

@@ -102,7 +102,9 @@ def check(state: UserState, command: CheckRecurring, context: Context) -> list[A
     today = state.profile.today(context.at)
     over = waiting.due_on + timedelta(days=waiting.window + 1)
     if today < over:
-        return [_check_at(state, one.recurring_id, waiting.due_on, over)]
+        # In the zone that counts now: a coming one's morning may be this very moment, and a timer fires once a moment.
+        zone = state.profile.zone_at(context.at)
+        return [_check_at(zone, one.recurring_id, waiting.due_on, over)]
     due = recurring.following(one, context, today)
     draft = Draft(
         type="recurring_missed",
@@ -129,7 +131,7 @@ def timers(
     remind_id = f"recurring:{recurring_id}:remind"
     if due is None:
         return [TimerCancelled(timer_id=remind_id), TimerCancelled(timer_id=_check_id(recurring_id))]
-    check_timer = _check_at(state, recurring_id, due.on, due.on + timedelta(days=due.window + 1))
+    check_timer = _check_at(state.profile.time_zone, recurring_id, due.on, due.on + timedelta(days=due.window + 1))
     if remind_days_before is not None:
         when = local_time(due.on - timedelta(days=remind_days_before), HOUR, state.profile.time_zone)
         if when > at:
@@ -138,8 +140,8 @@ def timers(
     return [TimerCancelled(timer_id=remind_id), check_timer]
 
 
-def _check_at(state: UserState, recurring_id: str, due_on: date, day: date) -> TimerSet:
-    when = local_time(day, HOUR, state.profile.time_zone)
+def _check_at(zone: str, recurring_id: str, due_on: date, day: date) -> TimerSet:
+    when = local_time(day, HOUR, zone)
     command = CheckRecurring(recurring_id=recurring_id, due_on=due_on)
     return TimerSet(timer_id=_check_id(recurring_id), due=when, command=command)
 

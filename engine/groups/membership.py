@@ -83,19 +83,20 @@ def join(state: GroupState, command: JoinGroup, context: Context) -> Decision:
         raise Refused("not_found", "no group has this code; ask for a new one")
     if known.expires_at <= context.at:
         raise Refused("gone", f"the code was valid until {known.expires_at.isoformat()}; ask for a new one")
-    if command.member in state.members:
-        return Decision([], Shown(msgspec.to_builtins(group(state))))
-    if command.currency != state.currency:
-        raise Refused("conflict", f"the group saves in {state.currency}; your home currency is {command.currency}")
-    if len(state.members) >= MEMBERS_MAX:
-        raise Refused("conflict", f"a group has at most {MEMBERS_MAX} members")
-    event = MemberJoined(at=context.at, member=command.member, secret=command.secret, member_name=command.member_name)
     note = letter(
         context.new_id(),
         command.member,
         f"group:{state.group_id}:joined:{context.seq}",
         NoteMembership(group_id=state.group_id, group_name=state.name),
     )
+    if command.member in state.members:
+        # Whoever carries the letter ahead does so under its id: so it never comes after that of a later leave.
+        return Decision([], Shown(msgspec.to_builtins(group(state))), [note])
+    if command.currency != state.currency:
+        raise Refused("conflict", f"the group saves in {state.currency}; your home currency is {command.currency}")
+    if len(state.members) >= MEMBERS_MAX:
+        raise Refused("conflict", f"a group has at most {MEMBERS_MAX} members")
+    event = MemberJoined(at=context.at, member=command.member, secret=command.secret, member_name=command.member_name)
     return Decision([event], Shown(msgspec.to_builtins(group(applied(state, [event])))), [note])
 
 

@@ -62,7 +62,7 @@ class Rest:
     ) -> None:
         self.http, self.journal, self.clock = http, journal, clock
         self._issuer = Issuer(keys)
-        self._runtime = runtime
+        self.runtime = runtime
         self._delivered = 0
 
     def bearer(self, user: str = "asha", role: Role = "user") -> dict[str, str]:
@@ -76,12 +76,12 @@ class Rest:
             self._delivered += 1
             if row.channel == letters.CHANNEL:
                 one = letters.read(row.body)
-                await self._runtime.submit(Envelope(f"main/{one.to}", one.command_id, bytes(one.command), Meta("post")))
+                await self.runtime.submit(Envelope(f"main/{one.to}", one.command_id, bytes(one.command), Meta("post")))
             elif row.channel == rows_settlement.CHANNEL:
                 asked = rows_settlement.decode(row.body)
                 done = msgspec.msgpack.encode(ReportResult(instruction_id=asked.instruction_id, status="done"))
                 host = Meta("service:main/host")
-                await self._runtime.submit(Envelope(f"main/{asked.user_id}", f"host:{row.outbox_id}", done, host))
+                await self.runtime.submit(Envelope(f"main/{asked.user_id}", f"host:{row.outbox_id}", done, host))
 
     def code(self, challenge_id: str) -> str:
         """Return the code that was sent for a challenge."""

@@ -185,6 +185,17 @@ async def test_a_bug_in_the_target_is_no_refusal() -> None:
     assert len(store.waiting) == 1
 
 
+async def test_a_letter_this_release_cannot_read_is_kept_for_one_that_can() -> None:
+    """Also when its sender wants to hear of no refusal: what was reserved for it would be so for ever."""
+    wires, store = Wires(), MemoryStore()
+    letter = Letter(THERE, "xfer:1:credit", Raw(msgpack.encode({"type": "of_a_later_release"})))
+    async with host(wires, store, 0) as here, host(wires, store, 1):
+        await opened(wires, HERE, THERE)
+        await here.submit([command(f"main/{HERE}", "w", Write([Sent("letter", msgpack.encode(letter))], 300))])
+        await until(lambda: here.stats().messages_failed >= 2 or here.stats().messages_delivered > 0)
+    assert len(store.waiting) == 1
+
+
 async def test_an_id_that_another_command_has_taken_is_no_refusal() -> None:
     wires, store = Wires(), MemoryStore()
     async with host(wires, store, 0) as here, host(wires, store, 1) as there:

@@ -190,3 +190,22 @@ def test_a_payment_that_is_voided_opens_its_date_again() -> None:
         RecordTransaction(external_id="T2", source="upi", amount=10_000, currency="INR", merchant="Rent"), due
     )
     assert "RecurringMatched" in [type(event).__name__ for event in again.events]
+
+
+def test_a_schedule_made_on_the_day_of_a_move_east_is_looked_at_again_after_a_look_that_came_too_early() -> None:
+    """09:00 over there is still yesterday here: the look must not be set for the moment it just had."""
+    person = Person(at=AT)
+    person.do(UpdateProfile(time_zone="America/New_York"), AT)
+    paid = RecordTransaction(external_id="1", source="upi", amount=5, currency="INR", occurred_at=AT)
+    person.do(paid, AT)
+    person.do(UpdateProfile(time_zone="Asia/Kolkata"), AT + timedelta(hours=8))
+    rent = schedule(person, rrule="FREQ=DAILY")
+    dues = []
+    for _ in range(4):
+        [look] = [timer for timer in person.timers.values() if timer.timer_id == f"recurring:{rent}:check"]
+        dues.append(look.due)
+        assert look.body is not None
+        del person.timers[look.timer_id]
+        person.do(BEHAVIOUR.decode_command(look.body), look.due)
+    assert dues == sorted(set(dues))
+    assert [known.state for known in person.state.recurring[rent].dates][:2] == ["missed", "missed"]

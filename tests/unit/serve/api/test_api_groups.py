@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from actors.messages import Envelope, Outcome
+from actors.runtime import Unavailable
 from tests.support.rest import Rest, serving
 
 
@@ -143,6 +145,28 @@ async def test_strangers_and_bad_codes_find_nothing(people: People) -> None:
     ):
         assert (await people.call("eve", line, body))[0] == 404, line
     assert not [e for e in people.rest.journal.store.rows if "~aaaa" in e or e.endswith("~x")]
+
+
+async def test_a_second_join_that_is_retried_after_leaving_makes_no_member(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The group's answer is replayed; what it once told the person must not be told again after the leave."""
+
+    async def lost(envelope: Envelope) -> Outcome:
+        if ":joined:" in (envelope.command_id or ""):
+            raise Unavailable("the shard is away")
+        return await submit(envelope)
+
+    goa = await founded(people)
+    made = await people.done("asha", f"POST /groups/{goa}/invites", {})
+    submit = people.rest.runtime.submit
+    monkeypatch.setattr(people.rest.runtime, "submit", lost)
+    joined, _ = await people.call("ben", "POST /groups/join", {"code": made["code"]}, key="again")
+    monkeypatch.undo()
+    await people.done("ben", f"POST /groups/{goa}/leave")
+    again, _ = await people.call("ben", "POST /groups/join", {"code": made["code"]}, key="again")
+    assert (joined, again) == (200, 200)
+    assert (await people.done("ben", "GET /groups"))["items"] == []
 
 
 async def test_a_code_ends(people: People) -> None:
