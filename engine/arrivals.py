@@ -21,7 +21,7 @@ def record(state: UserState, command: RecordTransaction, facts: Facts, context: 
     timers: list[Any] = []
     if event.hold is not None:
         holds.check_room(state)
-        timers = list(holds.timers(False, receipts.transaction(event), True, context))
+        timers = list(holds.timers(None, receipts.transaction(event), True, context))
     refunded = meeting.give_back(state, events, receipts.transaction(event), context, evolve)
     timers += meeting.timers(refunded)
     after = aftermath.follow(state, events, context, evolve)

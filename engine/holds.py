@@ -16,7 +16,7 @@ from engine.kinds import SPEND_KINDS
 from engine.ledger import HELD, transfer
 from engine.life import OPEN
 from engine.state import UserState
-from engine.views import LifeView, TransactionView
+from engine.views import NO_LIFE, LifeView, TransactionView
 
 HOLDS_MAX = 200
 """Each is kept in the state, which is encoded whole. One more is refused rather than one forgotten."""
@@ -88,11 +88,20 @@ def moved(hold: Hold, jar_id: str, move_to: str) -> Hold:
     return Hold(hold.amount, [JarShare(name, amount) for name, amount in saved.items()])
 
 
-def timers(before: bool, now: TransactionView, holds: bool, context: Context) -> list[TimerSet | TimerCancelled]:
-    """Return what happens to an authorisation's timer; `before` and `holds` say whether it held and holds something."""
+def ends(view: TransactionView) -> datetime:
+    """Return when what an authorisation holds is released by itself."""
+    return (view.life or NO_LIFE).expires_at or expiry(view.mcc, view.occurred_at)
+
+
+def timers(
+    before: datetime | None, now: TransactionView, holds: bool, context: Context
+) -> list[TimerSet | TimerCancelled]:
+    """Return what happens to an authorisation's timer; `before` is when what it held would have ended, if it did."""
     name = timer_id(now.transaction_id)
-    if holds and not before:
-        due = expiry(now.mcc, now.occurred_at)
-        command = ExpireAuthorisation(transaction_id=now.transaction_id)
-        return [TimerSet(timer_id=name, due=max(due, context.at), command=command)]
-    return [TimerCancelled(timer_id=name)] if before and not holds else []
+    if not holds:
+        return [TimerCancelled(timer_id=name)] if before is not None else []
+    due = ends(now)
+    if due == before:
+        return []
+    command = ExpireAuthorisation(transaction_id=now.transaction_id)
+    return [TimerSet(timer_id=name, due=max(due, context.at), command=command)]

@@ -7,11 +7,11 @@ from typing import Any
 
 from msgspec import structs
 
-from engine import refunds, settling, standing, transactions
-from engine.aftermath import Evolve
+from engine import refund_life, refunds, settling, standing, transactions
+from engine.aftermath import Evolve, copied
 from engine.behaviour import Context, Decision, Facts, Refused, invalid
 from engine.commands import EditTransaction, MergeDuplicate, RecordTransaction, RejectDuplicate
-from engine.events import PairJudged, RoundUp, TimerSet, TransactionRecorded
+from engine.events import AlertRaised, PairJudged, RoundUp, TimerSet
 from engine.kinds import UNCATEGORISED
 from engine.life import DUPLICATE, HIDDEN, OPEN
 from engine.pairs import Seen
@@ -20,6 +20,7 @@ from engine.views import DuplicateView, Edited, Recorded, Shown, TransactionView
 
 REASON = "duplicate_of"
 POSSIBLE = "possible_duplicate"
+REFUND = "refund"
 _COUNTS = frozenset({"settled", *OPEN})
 _TEXTS = ("description", "mcc", "reference", "account_id", "method", "counterparty", "location", "balance_after")
 
@@ -46,16 +47,25 @@ def record(state: UserState, command: RecordTransaction, twin: Seen, context: Co
 
 
 def outranks(command: RecordTransaction, twin: Seen) -> bool:
-    """Whether the second report counts: a provider's before a person's own, else a settled before an open one."""
+    """Whether the second report counts: a provider's before a person's own, else a settled before an open one.
+
+    A settled refund says more than the income that another source takes it for.
+    """
+    if (command.kind == REFUND) != (twin.kind == REFUND):
+        is_settled = command.status == "settled" if command.kind == REFUND else not twin.is_open
+        if is_settled:
+            return command.kind == REFUND
+    if twin.is_leg:
+        return False
     by_hand = command.origin == "user"
     if twin.by_hand != by_hand:
         return twin.by_hand
     return twin.is_open and command.status == "settled"
 
 
-def later(event: TransactionRecorded, twin: Seen, context: Context) -> list[TimerSet]:
+def later(transaction_id: str, twin: Seen, context: Context) -> list[TimerSet]:
     """Return the timer that merges a first report into the second, which outranks it."""
-    merge = MergeDuplicate(transaction_id=twin.transaction_id, other_id=event.transaction_id, by="rule")
+    merge = MergeDuplicate(transaction_id=twin.transaction_id, other_id=transaction_id, by="rule")
     return [TimerSet(timer_id=f"merge:{twin.transaction_id}", due=context.at, command=merge)]
 
 
@@ -92,11 +102,38 @@ def merge(state: UserState, command: MergeDuplicate, facts: Facts, context: Cont
             suggestions=[],
             flags=[flag for flag in known.flags if not flag.startswith("possible_")],
         )
-        change = settling.changed(state, known, gone, context, evolve)
+        change = _gone(state, known, gone, context, evolve)
         events, view = [judged, *change.events], change.view
-    kept = settling.changed(state, other, _enriched(other, known), context, evolve)
+    kept = _kept(state, events, other, _enriched(other, known), context, evolve)
     told = settling.told(state, settling.Change([*events[1:], *kept.events], view), "amended", context, evolve)
     return Decision([*events[:1], *told.events], Edited(view, told.result.budgets, [kept.view]))
+
+
+def _gone(
+    state: UserState, known: TransactionView, gone: TransactionView, context: Context, evolve: Evolve
+) -> settling.Change:
+    """Return what takes a merged report out of the books; a refund is undone as if it were void."""
+    if known.kind != REFUND or known.status != "settled":
+        return settling.changed(state, known, gone, context, evolve)
+    undone = refund_life.undo(state, gone, None, context, evolve)
+    return settling.Change([one for one in undone.events if type(one) is not AlertRaised], undone.result.transaction)
+
+
+def _kept(
+    state: UserState,
+    events: list[Any],
+    other: TransactionView,
+    richer: TransactionView,
+    context: Context,
+    evolve: Evolve,
+) -> settling.Change:
+    """Return what the payment gains, decided after what the other report gave back. A refund only changes its text."""
+    if other.kind == REFUND:
+        return settling.Change([], richer)
+    after = copied(state) if events else state
+    for event in events:
+        evolve(after, event)
+    return settling.changed(after, other, richer, context, evolve)
 
 
 def _may(known: TransactionView, other: TransactionView) -> bool:
@@ -107,7 +144,8 @@ def _may(known: TransactionView, other: TransactionView) -> bool:
     if known.refunded_amount or known.reports or known.transfer is not None or other.status not in _COUNTS:
         return False
     by_hand = known.origin == "user" and other.origin != "user"
-    return (by_hand and known.status in _COUNTS) or (known.status in OPEN and other.status == "settled")
+    refund = other.kind == REFUND and known.kind != REFUND and other.status == "settled"
+    return ((by_hand or refund) and known.status in _COUNTS) or (known.status in OPEN and other.status == "settled")
 
 
 def _check(known: TransactionView, other: TransactionView) -> None:
@@ -141,10 +179,11 @@ def _is_better(other: TransactionView, view: TransactionView) -> bool:
     return _rank(other) > _rank(view)
 
 
-def _rank(view: TransactionView) -> tuple[int, float]:
+def _rank(view: TransactionView) -> tuple[int, float, str]:
+    """Return how much a category is worth; of equal ones the later in the alphabet, so that no order counts."""
     order = ("none", "rule", "mcc", "model", "kind", "source", "original", "user")
     by = view.category_by
-    return (order.index(by) if by in order else 1, view.confidence)
+    return (order.index(by) if by in order else 1, view.confidence, view.category)
 
 
 def reject(state: UserState, command: RejectDuplicate, facts: Facts, context: Context, evolve: Evolve) -> Decision:

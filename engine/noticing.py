@@ -11,7 +11,7 @@ from msgspec import structs
 from engine import accounts, merging, pairs, rates
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import MatchTransfer, RecordTransaction
-from engine.events import Suggestion, TimerSet, TransactionChanged, TransactionRecorded
+from engine.events import Suggestion, TimerSet, TransactionChanged, TransactionRecorded, TransactionRefunded
 from engine.pairs import Seen
 from engine.periods import local_date
 from engine.state import UserState
@@ -49,6 +49,10 @@ def noticed(
 ) -> Decision:
     """Return a decided recording with what it is noticed to belong to, and the timers that follow it up."""
     event = decision.events[0] if decision.events else None
+    if type(event) is TransactionRefunded and found is not None:
+        return structs.replace(
+            decision, events=[*decision.events, *merging.later(event.transaction_id, found, context)]
+        )
     if type(event) is not TransactionRecorded and type(event) is not TransactionChanged:
         return decision
     timers: list[Any] = []
@@ -56,7 +60,7 @@ def noticed(
         timers += rates.asking(event.transaction_id, context.at, 0)
     if type(event) is TransactionRecorded and event.duplicate_of is None:
         if found is not None:
-            timers += merging.later(event, found, context)
+            timers += merging.later(event.transaction_id, found, context)
         elif state.accounts:
             event, more = _suggested(state, event, context)
             timers += more

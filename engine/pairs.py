@@ -47,6 +47,8 @@ class Seen(Struct, array_like=True, gc=False):
     account_id: str | None = None
     merchant: str | None = None
     reference: str | None = None
+    is_leg: bool = False
+    """Whether it is matched as a transfer: other reports of it still come, another leg does not."""
 
 
 class Pairs(Struct):
@@ -80,8 +82,13 @@ class Pairs(Struct):
         if event.type == "duplicate":
             self.forget(event.transaction_id)
         else:
-            self.forget(event.transaction_id)
-            self.forget(event.other_id)
+            self._matched(event.transaction_id)
+            self._matched(event.other_id)
+
+    def _matched(self, transaction_id: str) -> None:
+        seen = self.seen.get(transaction_id)
+        if seen is not None:
+            seen.is_leg = True
 
     def is_rejected(self, pair: PairType, one: str, other: str) -> bool:
         """Whether the user said that two payments are no such pair."""
@@ -194,7 +201,7 @@ def _duplicates(near: list[Seen], new: Seen, accounts: Accounts) -> Iterator[tup
 def _legs(near: list[Seen], new: Seen, accounts: Accounts) -> Iterator[tuple[int, Suggestion]]:
     for old in near:
         days = abs(old.day - new.day)
-        if days <= TRANSFER_DAYS and _may_be_legs(old, new, accounts):
+        if not old.is_leg and days <= TRANSFER_DAYS and _may_be_legs(old, new, accounts):
             yield days, Suggestion("transfer", old.transaction_id)
 
 

@@ -25,6 +25,8 @@ def apply(state: UserState, command: ApplyRate, facts: Facts, context: Context, 
     if rate is None:
         return Decision([*rates.asking(known.transaction_id, context.at, command.tries)], Shown())
     change = settling.changed(state, known, _at_home(state, known, rate), context, evolve)
+    if state.parked.waiting:
+        return settling.met(state, change, "amended", context, evolve, reason="rate_applied")
     return settling.told(state, change, "amended", context, evolve, reason="rate_applied")
 
 

@@ -99,10 +99,36 @@ def _taken_back(
             postings=transfer(account, WALLET, credit.amount, credit.currency),
             local_date=credit.local_date,
             merchant=credit.merchant.name,
+            **_from_account(credit),
         )
         return Undone([event, *timers], None)
     original = taking_back.followed(state, original)
-    return _from_purchase(state, credit, original, context, evolve)
+    back = _from_purchase(state, credit, original, context, evolve)
+    if credit.account_id not in state.accounts:
+        return back
+    left = TransactionChanged(
+        transaction_id=credit.transaction_id,
+        at=context.at,
+        on=state.profile.today(context.at),
+        status=credit.status,
+        currency=credit.currency,
+        local_date=credit.local_date,
+        merchant=credit.merchant.name,
+        **_from_account(credit),
+    )
+    return Undone([*back.events, left], back.original)
+
+
+def _from_account(credit: TransactionView) -> dict[str, Any]:
+    """Return what the account of a refund loses when it is taken back, in home currency and in what was paid."""
+    paid = credit.original
+    return {
+        "account_id": credit.account_id,
+        "occurred_at": credit.occurred_at,
+        "moved": -credit.amount,
+        "paid_currency": paid.currency if paid.currency != credit.currency else None,
+        "moved_paid": -paid.amount if paid.currency != credit.currency else 0,
+    }
 
 
 def _from_purchase(

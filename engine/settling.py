@@ -36,8 +36,8 @@ def report(
         return unchanged(state, known, verdict, context)
     change = changed(state, known, _drawn(reported(state, known, command, context)), context, evolve)
     effect = life.effect_of(known.status, command.status)
-    if state.parked.waiting and not standing.counted(known):
-        return _met(state, change, effect, context, evolve)
+    if state.parked.waiting and not (standing.is_spend(known) and standing.counted(known)):
+        return met(state, change, effect, context, evolve)
     return told(state, change, effect, context, evolve)
 
 
@@ -47,12 +47,14 @@ def _drawn(now: TransactionView) -> TransactionView:
     return structs.replace(now, status=life.DRAWN) if used_up else now
 
 
-def _met(state: UserState, change: Change, effect: str, context: Context, evolve: Evolve) -> Decision:
+def met(
+    state: UserState, change: Change, effect: str, context: Context, evolve: Evolve, reason: str | None = None
+) -> Decision:
     """Return the turn of a payment that counts for the first time: refunds that waited for it give back in it."""
     events = list(change.events)
     refunded = meeting.give_back(state, events, change.view, context, evolve)
     view = refunded[-1].original if refunded else change.view
-    decision = told(state, Change(events, view), effect, context, evolve)
+    decision = told(state, Change(events, view), effect, context, evolve, reason)
     also = [one.transaction for one in refunded]
     return structs.replace(
         decision,
@@ -88,6 +90,7 @@ def reported(state: UserState, known: TransactionView, command: RecordTransactio
     """
     fresh = receipts.transaction(transactions.recorded(state, command, context, state.profile.today(context.at)))
     if known.status == AWAITED:
+        _check_same(known, fresh)
         return structs.replace(
             fresh, transaction_id=known.transaction_id, life=_life(known, fresh, fresh.amount), round_up=known.round_up
         )
@@ -180,6 +183,7 @@ def changed(
     saving = resaving.settle(state, known, now, round_up, context)
     hold = standing.hold(now, saving.net)
     held_before = known.transaction_id in state.holds
+    ends = holds.ends(known) if held_before else None
     if hold is not None and not held_before:
         holds.check_room(state)
     now = structs.replace(now, round_up=_shown(saving.round_up), jar_postings=saving.shares)
@@ -207,7 +211,7 @@ def changed(
         balance_after=now.balance_after if now.balance_after != known.balance_after else None,
     )
     event = aftermath.rearmed(state, event, evolve, today)
-    return Change([event, *holds.timers(held_before, now, hold is not None, context)], now)
+    return Change([event, *holds.timers(ends, now, hold is not None, context)], now)
 
 
 def _moved(known: TransactionView, now: TransactionView) -> int:

@@ -59,7 +59,7 @@ def with_refunds(known: TransactionView, now: TransactionView, day: date) -> Tra
     if known.currency != now.currency:
         return now
     total = known.refunded_amount + (known.life or NO_LIFE).refund_excess
-    room = known.refunded_amount if now.status == "reversed" else counted(now)
+    room = known.refunded_amount if now.status == "reversed" else counted(now) if is_spend(now) else 0
     return claimed(structs.replace(now, refunds=_dated(known, now)), total, room, day) if total else now
 
 
@@ -97,24 +97,23 @@ def _by_day(parts: list[DatedAmount]) -> list[DatedAmount]:
 
 
 def books(view: TransactionView) -> Books:
-    """Return the balances that a transaction and its refunds stand for, by account and currency."""
+    """Return the balances that a transaction and its refunds stand for, by account and currency.
+
+    Of what is no spend refunds give nothing back: they are other income, in the wallet all the same.
+    """
     amount, currency = counted(view), view.currency
+    given = view.refunded_amount if view.kind in SPEND_KINDS else 0
+    claimed_by_refunds = view.refunded_amount + (view.life or NO_LIFE).refund_excess
     if view.kind in SPEND_KINDS:
-        given, excess = view.refunded_amount, (view.life or NO_LIFE).refund_excess
         paid = HELD if view.status in OPEN else WALLET
-        legs = [
-            (f"expense:{view.category}", amount - given),
-            (paid, -amount),
-            (WALLET, given + excess),
-            (EXCESS, -excess),
-        ]
+        legs = [(f"expense:{view.category}", amount - given), (paid, -amount)]
     elif view.kind in INCOME_KINDS:
         legs = [(WALLET, amount), (f"income:{view.category}", -amount)]
     else:
         amount = amount if view.direction == "debit" else -amount
         legs = [(OWN, amount), (WALLET, -amount)]
     sums: Books = {}
-    for account, value in legs:
+    for account, value in (*legs, (WALLET, claimed_by_refunds), (EXCESS, given - claimed_by_refunds)):
         sums[account, currency] = sums.get((account, currency), 0) + value
     return sums
 

@@ -108,7 +108,7 @@ def record(state: UserState, command: RecordTransaction, context: Context) -> De
     timers: list[Any] = []
     if event.hold is not None:
         holds.check_room(state)
-        timers = holds.timers(False, receipts.transaction(event), True, context)
+        timers = holds.timers(None, receipts.transaction(event), True, context)
     if event.counts_as_spend:
         after = spent.standings(state, event.category, event.local_date, event.amount)
     streak, drafts = _consequences(state, event, today, after)
