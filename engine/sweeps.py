@@ -14,6 +14,7 @@ from engine.events import (
     ProfileUpdated,
     SweepReason,
     SweepsResumed,
+    TransactionChanged,
     TransactionRecorded,
 )
 from engine.instructions import accrued, default_threshold, plan, sweep
@@ -126,12 +127,22 @@ def _while_held(state: UserState, events: Sequence[Any], context: Context) -> Se
     first = events[0]
     if _turns_on(state, first):
         return resumed(state, events, context, "user", afresh=True)
-    if type(first) is not TransactionRecorded or first.kind not in INCOME_KINDS:
+    if not _came(first):
         return _plan_return(state, events, context)
     incomes = state.settlement.incomes + 1
     if incomes < INCOMES_RESUME:
         return [IncomeAwaited(incomes=incomes)]
     return resumed(state, events, context, "income")
+
+
+def _came(event: Any) -> bool:
+    """Whether an income has come: settled and counted, at once or after it was announced; an amended one came before."""
+    if type(event) is TransactionRecorded and event.kind not in INCOME_KINDS:
+        return False
+    if type(event) not in (TransactionRecorded, TransactionChanged) or event.status != "settled":
+        return False
+    booked = [posting.amount for posting in event.postings if posting.account.startswith("income:")]
+    return bool(booked) and max(booked) < 0 and sum(booked) == -event.amount
 
 
 def resumed(
