@@ -67,6 +67,11 @@ def noticed(
     return structs.replace(decision, events=[event, *decision.events[1:], *timers])
 
 
+def _half_told(state: UserState, new: Seen, other_id: str) -> bool:
+    """Whether one leg is only the person's word, where that takes no savings back."""
+    return state.profile.tenant_mode == "live" and state.pairs.seen[other_id].by_hand != new.by_hand
+
+
 def _suggested(
     state: UserState, event: TransactionRecorded, context: Context
 ) -> tuple[TransactionRecorded, list[TimerSet]]:
@@ -74,7 +79,7 @@ def _suggested(
     new = pairs.seen_of(event)
     found: list[Suggestion] = pairs.suggestions(state.pairs, new, state.accounts)
     other = pairs.match(state.pairs, new, state.accounts, found)
-    if other is not None:
+    if other is not None and not _half_told(state, new, other):
         command = MatchTransfer(transaction_id=event.transaction_id, other_id=other, by="rule")
         return event, [TimerSet(timer_id=f"match:{event.transaction_id}", due=context.at, command=command)]
     if not found:

@@ -136,7 +136,8 @@ def give_back(
         raise Refused("invalid", f"amount: {message}", [FieldError("amount", message)], remaining=remaining)
     today = state.profile.today(context.at)
     day = date_of(state, original, today)
-    taken, out = taking_back.take_back(state, original, original.refunded_amount + amount, credit.policy, context)
+    policy = "keep" if _only_said(state, credit.view) else credit.policy
+    taken, out = taking_back.take_back(state, original, original.refunded_amount + amount, policy, context)
     after_it: list[budgets.Standing] = []
     if original.counts_as_spend:
         after_it = spent.standings(state, original.category, day, -amount)
@@ -163,6 +164,11 @@ def give_back(
     )
     streak = state.streaks[USER_STREAK].at(today)
     return event, Refunded(transaction=view, original=after, budgets=budgets.lines(after_it), streak=streak)
+
+
+def _only_said(state: UserState, credit: TransactionView) -> bool:
+    """Whether nobody but the person tells of the money that came back, where that moves no savings."""
+    return state.profile.tenant_mode == "live" and credit.provenance == "self_reported"
 
 
 def date_of(state: UserState, original: TransactionView, today: date) -> date:
