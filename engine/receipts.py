@@ -15,6 +15,7 @@ from engine.events import (
     InstructionClosed,
     InstructionIssued,
     JarShare,
+    RoundUp,
     SummaryPlanned,
     SweepPlanned,
     SweepsResumed,
@@ -49,6 +50,11 @@ def duplicate(event: TransactionRecorded) -> DuplicateView:
     return DuplicateView(event.duplicate_of or "", event.reported_status or event.status, "rule")
 
 
+def round_up(saved: RoundUp) -> RoundUpView:
+    """Return a round-up as the API shows it."""
+    return RoundUpView(saved.state, saved.amount, saved.base, saved.boost, saved.reason, saved.unit, saved.full_unit)
+
+
 def transaction(event: TransactionRecorded) -> TransactionView:
     """Return a transaction as the wire shows it, as it was recorded."""
     saved = event.round_up
@@ -75,7 +81,7 @@ def transaction(event: TransactionRecorded) -> TransactionView:
         local_date=event.local_date,
         recorded_at=event.recorded_at,
         refunded_amount=0,
-        round_up=RoundUpView(saved.state, saved.base + saved.boost, saved.base, saved.boost, saved.reason, saved.unit),
+        round_up=round_up(saved),
         note=None,
         metadata=event.metadata,
         flags=event.flags,

@@ -44,7 +44,7 @@ def net_of(view: TransactionView) -> dict[str, int]:
 
 def event_of(view: RoundUpView) -> RoundUp:
     """Return a round-up as an event holds it."""
-    return RoundUp(view.state, view.base, view.boost, view.reason, view.unit)  # type: ignore[arg-type]
+    return RoundUp(view.state, view.base, view.boost, view.reason, view.unit, view.full_unit)  # type: ignore[arg-type]
 
 
 def decided(state: UserState, known: TransactionView, now: TransactionView, today: date, context: Context) -> RoundUp:
@@ -61,7 +61,8 @@ def decided(state: UserState, known: TransactionView, now: TransactionView, toda
         if known.amount == now.amount and known.currency == now.currency:
             return _staged(before, now)
         return _rounded(state, known, now, before, today)
-    if before.reason not in _AMOUNT_REASONS:
+    same = (known.amount, known.currency) == (now.amount, now.currency)
+    if before.reason not in _AMOUNT_REASONS or (before.reason == "exact_multiple" and same):
         return before
     return _staged(_afresh(state, known, now, today, context), now)
 
@@ -77,7 +78,7 @@ def _rounded(state: UserState, known: TransactionView, now: TransactionView, bef
     if now.currency != currency:
         return RoundUp("skipped", reason="rate_pending")
     unit = before.unit or rounding.unit or roundups.default_unit(currency)
-    base = roundups.base_of(now.amount, unit, rounding.exact_multiple)
+    base = roundups.base_of(now.amount, unit, "full_unit" if before.full_unit else "none")
     if base == 0:
         return RoundUp("skipped", reason="exact_multiple")
     total = base * (before.amount // before.base)
@@ -87,7 +88,7 @@ def _rounded(state: UserState, known: TransactionView, now: TransactionView, bef
         today_saved -= min(today_saved, before.amount)
     if total > (rounding.event_cap or event_cap) or today_saved + total > (rounding.daily_cap or daily_cap):
         return RoundUp("skipped", reason="cap")
-    return _staged(RoundUp("accrued", base, total - base, None, unit), now)
+    return _staged(RoundUp("accrued", base, total - base, None, unit, before.full_unit), now)
 
 
 def _afresh(state: UserState, known: TransactionView, now: TransactionView, today: date, context: Context) -> RoundUp:

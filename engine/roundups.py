@@ -112,7 +112,7 @@ def decide(spend: Spend, saver: Saver) -> RoundUp:
     event_cap, daily_cap = default_caps(saver.currency)
     if total > (rounding.event_cap or event_cap) or saver.saved_today + total > (rounding.daily_cap or daily_cap):
         return RoundUp("skipped", reason="cap")
-    return RoundUp("accrued", base, total - base, None, unit)
+    return RoundUp("accrued", base, total - base, None, unit, rounding.exact_multiple == "full_unit")
 
 
 def _guard_before(spend: Spend, saver: Saver) -> SkipReason | None:

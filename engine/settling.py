@@ -16,7 +16,7 @@ from engine.events import RoundUp, TransactionChanged
 from engine.kinds import UNCATEGORISED
 from engine.life import AWAITED, ENDED, OPEN
 from engine.state import USER_STREAK, UserState
-from engine.views import NO_LIFE, Changed, LifeView, RoundUpView, Shown, TransactionView
+from engine.views import NO_LIFE, Changed, LifeView, Shown, TransactionView
 
 
 class Change(Struct, frozen=True):
@@ -186,7 +186,7 @@ def changed(
     ends = holds.ends(known) if held_before else None
     if hold is not None and not held_before:
         holds.check_room(state)
-    now = structs.replace(now, round_up=_shown(saving.round_up), jar_postings=saving.shares)
+    now = structs.replace(now, round_up=receipts.round_up(saving.round_up), jar_postings=saving.shares)
     now = structs.replace(now, life=_most_saved(known, now))
     event = TransactionChanged(
         transaction_id=now.transaction_id,
@@ -235,10 +235,6 @@ def _paid(view: TransactionView) -> int:
     if view.status != "settled":
         return 0
     return view.amount if view.direction == "credit" else -view.amount
-
-
-def _shown(round_up: RoundUp) -> RoundUpView:
-    return RoundUpView(round_up.state, round_up.amount, round_up.base, round_up.boost, round_up.reason, round_up.unit)
 
 
 def _saved_today(state: UserState, known: TransactionView, saving: resaving.Saving, today: date) -> int:

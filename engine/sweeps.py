@@ -136,7 +136,7 @@ def _while_held(state: UserState, events: Sequence[Any], context: Context) -> Se
 
 
 def _came(event: Any) -> bool:
-    """Whether an income has come: settled and counted, at once or after it was announced; an amended one came before."""
+    """Whether an income has come: settled and counted, at once or when announced before; an amended one came before."""
     if type(event) is TransactionRecorded and event.kind not in INCOME_KINDS:
         return False
     if type(event) not in (TransactionRecorded, TransactionChanged) or event.status != "settled":

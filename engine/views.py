@@ -31,6 +31,7 @@ class RoundUpView(Struct, frozen=True):
     boost: int
     reason: str | None
     unit: int = 0
+    full_unit: bool = False
 
 
 class OriginalView(Struct, frozen=True):

@@ -34,6 +34,8 @@ class RoundUp(Struct, frozen=True, omit_defaults=True, gc=False):
     reason: SkipReason | Literal["rate_pending"] | None = None
     unit: int = 0
     """The unit in force when it was decided, 0 when nothing is saved: another amount is rounded by it too."""
+    full_unit: bool = False
+    """Whether an exact multiple saved a whole unit when it was decided."""
 
     @property
     def amount(self) -> int:
