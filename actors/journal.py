@@ -170,7 +170,8 @@ class Journal(Protocol):
     ) -> list[list[OutboxMessage]]:
         """Return the oldest messages of a channel, at most `each` of at most `entities`, those of an entity in order.
 
-        An entity whose oldest message is parked beyond `until` is left out.
+        An entity whose oldest message is parked beyond `until` is left out. A channel may have lines,
+        `{channel}/{line}`: what an entity sent on each is in an order, and a list, of its own.
         """
 
     async def drop_messages(self, shard: int, term: int, messages: Sequence[OutboxMessage]) -> None:

@@ -2,8 +2,8 @@
 
 The table is the queue, so nothing is lost with a process, and a take-over needs no hand-over; what a turn has sent
 only wakes who reads it. Messages of one entity and channel are delivered in order, the next when the last is through;
-entities do not wait for each other. A stale shard can deliver what its successor delivers too, never what is not
-committed; it deletes nothing.
+entities do not wait for each other, nor do the lines (`{channel}/{line}`) that a channel may have. A stale shard can
+deliver what its successor delivers too, never what is not committed; it deletes nothing.
 """
 
 import logging
@@ -45,8 +45,8 @@ class Pump:
         self._shards = shards
         self._limits = limits
         self._wake = Event()
-        self._lanes: dict[str, Task[None]] = {}
-        """Entities whose messages are being delivered."""
+        self._lanes: dict[tuple[str, str], Task[None]] = {}
+        """Entities, and lines of the channel, whose messages are being delivered."""
         self._more = False
         """Whether the last reading left something that waits for a lane to be through."""
         self._next: datetime | None = None
@@ -101,9 +101,9 @@ class Pump:
             self._shard, self._shards, self._channel, now, limits.outbox_lanes_max, limits.outbox_lane_max
         )
         for messages in waiting:
-            entity_id = messages[0].entity_id
-            if entity_id not in self._lanes and len(self._lanes) < limits.outbox_lanes_max:
-                self._lanes[entity_id] = create_task(self._lane(term, messages))
+            line = messages[0].entity_id, messages[0].channel
+            if line not in self._lanes and len(self._lanes) < limits.outbox_lanes_max:
+                self._lanes[line] = create_task(self._lane(term, messages))
                 self._more |= len(messages) == limits.outbox_lane_max
             else:
                 self._more = True
@@ -130,7 +130,7 @@ class Pump:
             _log.warning("messages (%s) of shard %d will be sent again: %s", self._channel, self._shard, error)
             await sleep(_PAUSE_S)
         finally:
-            del self._lanes[messages[0].entity_id]
+            del self._lanes[messages[0].entity_id, messages[0].channel]
             if left or self._more:
                 self._wake.set()
 
@@ -184,7 +184,7 @@ class Outbox:
     def expect(self, rows: Iterable[OutboxRow]) -> None:
         """Learn of messages that were just committed."""
         for row in rows:
-            pump = self._pumps.get(row.channel)
+            pump = self._pumps.get(row.channel.partition("/")[0])
             if pump is None:
                 _log.warning("message %s waits: nothing delivers channel %s here", row.outbox_id, row.channel)
             else:

@@ -235,9 +235,9 @@ class PostgresJournal:
         """See `Journal.waiting_messages`."""
         first, last = slots_of(shard, shards)
         asked = {"first": first, "last": last, "channel": channel, "until": until, "entities": entities, "each": each}
-        found: dict[str, list[OutboxMessage]] = {}
+        found: dict[tuple[str, str], list[OutboxMessage]] = {}
         for row in await self._background.rows(sql.WAITING_MESSAGES, asked):
-            found.setdefault(row[0], []).append(OutboxMessage(*row))
+            found.setdefault((row[0], row[1]), []).append(OutboxMessage(*row))
         for messages in found.values():
             messages.sort(key=lambda message: (message.seq, message.number))
         return list(found.values())

@@ -1,7 +1,7 @@
 """Letters: commands from one entity to another of the same tenant, sent with the turn that decided on them.
 
-A letter is delivered at least once, in order a sender, under its command id: the target carries it out once. `to` is
-the local part of the entity id: a user id, or `~` and a group id.
+A letter is delivered at least once, in order a sender and receiver, under its command id: the target carries it out
+once. `to` is the local part of the entity id: a user id, or `~` and a group id.
 """
 
 from typing import Any
@@ -37,7 +37,16 @@ def encoded(command: Any) -> bytes:
 def letter(outbox_id: str, to: str, command_id: str, command: Any, on_refused: Any = None) -> OutboxRow:
     """Return the outbox row of a letter; outbox ids sort in the order of sending."""
     refused = None if on_refused is None else encoded(on_refused)
-    return OutboxRow(outbox_id, CHANNEL, _ENCODER.encode(Letter(to, command_id, Raw(encoded(command)), refused)))
+    return OutboxRow(
+        outbox_id, f"{CHANNEL}/{to}", _ENCODER.encode(Letter(to, command_id, Raw(encoded(command)), refused))
+    )
+
+
+def is_letter(row: OutboxRow) -> bool:
+    """Whether a row is what `letter` made: each receiver is a line of its own, so that one who cannot be reached holds
+    up nobody else's letters.
+    """
+    return row.channel.startswith(f"{CHANNEL}/")
 
 
 def read(body: bytes) -> Letter:

@@ -37,6 +37,20 @@ async def test_messages_come_by_entity_in_the_order_of_sending_up_to_a_bound(jou
     assert message == OutboxMessage("w", "other", 1, 0, "d", b"d", AT, 0)
 
 
+async def test_lines_of_a_channel_wait_for_themselves_alone(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    await journal.commit(0, term, [turn("u", 1, rows=sending("a", channel="log/x"))])
+    await journal.commit(0, term, [turn("u", 2, rows=sending("b", channel="log/y"))])
+    await journal.commit(0, term, [turn("u", 3, rows=sending("c", channel="log/x"))])
+    await journal.commit(0, term, [turn("u", 4, rows=sending("d", channel="logs"))])
+    assert sorted(await waiting(journal)) == [["a", "c"], ["b"]]
+    first = next(m[0] for m in await journal.waiting_messages(0, 1, "log", AT, 9, 9) if m[0].outbox_id == "a")
+    await journal.park_message(0, term, first, LATER)
+    assert await waiting(journal) == [["b"]]
+    await journal.drop_messages(0, term, [first])
+    assert sorted(await waiting(journal)) == [["b"], ["c"]]
+
+
 async def test_the_same_id_may_be_sent_again(journal: Journal) -> None:
     term = await journal.claim(0, 1, "a")
     await journal.commit(0, term, [turn("u", 1, rows=sending("a")), turn("u", 2, rows=sending("a", "a"))])

@@ -63,7 +63,7 @@ class Group:
         for event in events:
             GROUP_BEHAVIOUR.evolve(self.state, event)
         self.carried_out[command_id] = encoded
-        self.sent += [letters.read(row.body) for row in decision.outbox if row.channel == letters.CHANNEL]
+        self.sent += [letters.read(row.body) for row in decision.outbox if letters.is_letter(row)]
         turn = Turn(self.entity_id, len(self.bodies), context.at, events, result, decision.outbox)
         for timer in GROUP_BEHAVIOUR.rows(turn).timers:
             self.timers.pop(timer.timer_id, None)
@@ -198,7 +198,7 @@ class Together(Base):
         """Put what was sent since the last time into the letter boxes, in order a pair."""
         for member in self.members:
             name = member.entity_id.split("/")[1]
-            sent = [letters.read(row.body) for row in member.outbox if row.channel == letters.CHANNEL]
+            sent = [letters.read(row.body) for row in member.outbox if letters.is_letter(row)]
             for one in sent[self.read_letters[name] :]:
                 self.post[name, one.to].append(one)
             self.read_letters[name] = len(sent)

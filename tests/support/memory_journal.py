@@ -149,10 +149,10 @@ class MemoryJournal:
         self, shard: int, shards: int, channel: str, until: datetime, entities: int, each: int
     ) -> list[list[OutboxMessage]]:
         """See `Journal.waiting_messages`."""
-        lines: dict[str, list[tuple[datetime, OutboxMessage]]] = {}
+        lines: dict[tuple[str, str], list[tuple[datetime, OutboxMessage]]] = {}
         for wakes, message in self.store.waiting:
-            if message.channel == channel and shard_of(message.entity_id, shards) == shard:
-                lines.setdefault(message.entity_id, []).append((wakes, message))
+            if message.channel.partition("/")[0] == channel and shard_of(message.entity_id, shards) == shard:
+                lines.setdefault((message.entity_id, message.channel), []).append((wakes, message))
         awake = sorted((line for line in lines.values() if line[0][0] <= until), key=lambda line: line[0][0])
         return [[message for _, message in line[:each]] for line in awake[:entities]]
 

@@ -74,7 +74,7 @@ class Rest:
         while len(rows := self.journal.store.outbox) > self._delivered:
             row = rows[self._delivered]
             self._delivered += 1
-            if row.channel == letters.CHANNEL:
+            if letters.is_letter(row):
                 one = letters.read(row.body)
                 await self.runtime.submit(Envelope(f"main/{one.to}", one.command_id, bytes(one.command), Meta("post")))
             elif row.channel == rows_settlement.CHANNEL:

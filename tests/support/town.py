@@ -114,7 +114,7 @@ class Town:
             if timer.body is not None:
                 citizen.timers[timer.timer_id] = timer
         for row in rows.outbox:
-            if row.channel == letters.CHANNEL:
+            if letters.is_letter(row):
                 one = letters.read(row.body)
                 self.post[to, one.to].append(one)
             elif row.channel == "instruction":

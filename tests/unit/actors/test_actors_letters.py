@@ -77,7 +77,7 @@ def gift(giver: str, taker: str, amount: int, number: int, *, refusable: bool = 
         Raw(msgpack.encode(Pay(f"gift-{giver}-{number}", 0 if note == "refused" else amount, note))),
         back,
     )
-    return command(f"main/{giver}", f"gift-{number}", Write([Sent("letter", msgpack.encode(letter))], amount))
+    return command(f"main/{giver}", f"gift-{number}", Write([Sent(f"letter/{taker}", msgpack.encode(letter))], amount))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -194,6 +194,17 @@ async def test_a_letter_this_release_cannot_read_is_kept_for_one_that_can() -> N
         await here.submit([command(f"main/{HERE}", "w", Write([Sent("letter", msgpack.encode(letter))], 300))])
         await until(lambda: here.stats().messages_failed >= 2 or here.stats().messages_delivered > 0)
     assert len(store.waiting) == 1
+
+
+async def test_a_receiver_that_breaks_every_turn_holds_up_no_other_letters_of_the_sender() -> None:
+    wires, store = Wires(), MemoryStore()
+    async with host(wires, store, 0) as here, host(wires, store, 1):
+        await opened(wires, HERE, ALSO_HERE, THERE)
+        await here.submit([gift(HERE, THERE, 300, 1, note="boom"), gift(HERE, THERE, 5, 2)])
+        await here.submit([gift(HERE, ALSO_HERE, 20, 3)])
+        await until(lambda: here.stats().messages_delivered == 1 and here.stats().messages_failed >= 2)
+        assert await balances(wires, HERE, ALSO_HERE, THERE) == [675, 1_020, 1_000]
+    assert len(store.waiting) == 2
 
 
 async def test_an_id_that_another_command_has_taken_is_no_refusal() -> None:
