@@ -26,15 +26,12 @@ from engine.events import (
 from engine.events.groups import GroupContributed, GroupPaidOut, GroupPledged, GroupPledgeVoided, GroupSpent
 from engine.ledger import jar_account
 
-_HELD = ("settled", "reserved")
-"""Stages of money that has arrived."""
-
 
 class JarActivity(Struct, frozen=True, kw_only=True):
     """One movement in a jar: minor units, positive into it. `seq` is the turn that moved it.
 
-    The amounts of all movements add up to the balance. One of 0 says that money has arrived (`settled`), or has not
-    after all (`unsettled`): `stages` names what each stage gained or lost.
+    The amounts of all movements add up to the balance; `stages` names what each stage gained or lost. A change of stage
+    alone moves nothing in or out, and is no movement.
     """
 
     seq: int
@@ -109,17 +106,13 @@ def _movement(turn: Turn, event: Any, jar_id: str) -> JarActivity | None:
         stages[stage] = stages.get(stage, 0) + posting.amount
     stages = {stage: amount for stage, amount in stages.items() if amount}
     amount = sum(stages.values())
-    arrived = sum(stages.get(stage, 0) for stage in _HELD)
-    if not amount and not arrived:
+    if not amount:
         return None
     reason = REASONS[type(event)]
-    word = reason.into if amount > 0 else reason.out
-    if not amount:
-        word = "settled" if arrived > 0 else "unsettled"
     return JarActivity(
         seq=turn.seq,
         at=turn.at,
-        type=word,
+        type=reason.into if amount > 0 else reason.out,
         amount=amount,
         currency=next(_of(event.postings, account)).currency,
         stages=stages,

@@ -48,7 +48,7 @@ def test_what_a_reason_shows_is_there(event: type[Struct]) -> None:
     assert all(hasattr(event, attribute) for attribute in shown.values())
 
 
-def test_money_that_arrives_is_told_and_other_changes_of_stage_are_not() -> None:
+def test_a_change_of_stage_alone_is_no_movement() -> None:
     def moved(**stages: int) -> list[activity.JarActivity]:
         postings = [Posting(f"jar:g:{stage}", amount, "INR") for stage, amount in stages.items()]
         event = JarDeposited(deposit_id="d", jar_id="g", at=AT, local_date=AT.date(), amount=1, postings=postings)
@@ -56,7 +56,6 @@ def test_money_that_arrives_is_told_and_other_changes_of_stage_are_not() -> None
 
     assert moved(accrued=-300, scheduled=300) == []
     assert moved(settled=-300, reserved=300) == []
-    (arrived,) = moved(scheduled=-300, settled=300)
-    assert (arrived.type, arrived.amount, arrived.stages) == ("settled", 0, {"scheduled": -300, "settled": 300})
-    (gone,) = moved(settled=-300, accrued=300)
-    assert (gone.type, gone.amount) == ("unsettled", 0)
+    assert moved(scheduled=-300, settled=300) == []
+    (part,) = moved(scheduled=-300, settled=200)
+    assert (part.type, part.amount, part.stages) == ("deposit", -100, {"scheduled": -300, "settled": 200})
