@@ -150,7 +150,8 @@ def _check_free(profile: Profile, *, has_postings: bool, has_limits: bool) -> No
     if has_limits or profile.plan.amount is not None:
         raise invalid(
             "currency",
-            f"is {profile.currency} in budgets, schedules, targets, the plan or a mandate; remove them first",
+            f"is {profile.currency} in budgets, schedules, targets, the plan, a mandate, a saving challenge or a group; "
+            "remove them first",
         )
 
 

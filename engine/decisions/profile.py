@@ -37,12 +37,20 @@ def _raise_caps(state: UserState, command: RaiseCaps, _: Facts, context: Context
     return _changes(state, command.changes, context)
 
 
-def _changes(state: UserState, command: UpdateProfile, context: Context) -> Decision:
-    has_limits = bool(state.budgets or state.recurring or state.settlement.mandate) or any(
-        j.target_amount or (j.plan and j.plan.amount) for j in state.jars.values()
+def _has_limits(state: UserState) -> bool:
+    """Whether an amount beside the ledger is in the home currency, or a group counts on it."""
+    return (
+        bool(state.budgets or state.recurring or state.settlement.mandate or state.groups.memberships)
+        or any(jar.target_amount or (jar.plan and jar.plan.amount) for jar in state.jars.values())
+        or any(one.kind != "no_spend_days" for one in state.saving.running.values())
     )
+
+
+def _changes(state: UserState, command: UpdateProfile, context: Context) -> Decision:
     events: list[Any] = [
-        profile.update(state.profile, command, context, has_postings=not state.ledger.is_empty, has_limits=has_limits)
+        profile.update(
+            state.profile, command, context, has_postings=not state.ledger.is_empty, has_limits=_has_limits(state)
+        )
     ]
     if command.monthly_budget is not UNSET:
         existing = state.budgets.get(budgets.key(OVERALL, "monthly"))
