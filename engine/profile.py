@@ -150,7 +150,7 @@ def _check_free(profile: Profile, *, has_postings: bool, has_limits: bool) -> No
     if has_limits or profile.plan.amount is not None:
         raise invalid(
             "currency",
-            f"is {profile.currency} in budgets, schedules, targets, the plan, a mandate, a saving challenge or a group; "
+            f"is {profile.currency} in budgets, schedules, targets, the plan, a mandate, a challenge or a group; "
             "remove them first",
         )
 
