@@ -63,9 +63,12 @@ class OutboxFile:
             self._prune_at(min(ends))
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return every line there is."""
+        """Return every line there is, but for one that a full disk or a crash cut off."""
+        return [line for line in map(_whole, self._raw()) if line is not None]
+
+    def _raw(self) -> list[bytes]:
         try:
-            return [msgspec.json.decode(line) for line in (self._folder / FILE).read_bytes().splitlines()]
+            return (self._folder / FILE).read_bytes().splitlines()
         except FileNotFoundError:
             return []
 
@@ -98,8 +101,11 @@ class OutboxFile:
 
     def _append(self, line: bytes) -> None:
         with self._locked():
-            descriptor = os.open(self._folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "ab") as file:
+            descriptor = os.open(self._folder / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with open(descriptor, "a+b") as file:
+                size = file.seek(0, os.SEEK_END)
+                if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                    line = b"\n" + line
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
@@ -108,9 +114,9 @@ class OutboxFile:
         if not (self._folder / FILE).exists():
             return
         with self._locked():
-            lines, now = self.lines(), self._now()
+            raw, lines, now = self._raw(), self.lines(), self._now()
             kept = [line for line in lines if _end(line) > now and (spent is None or line.get("challenge_id") != spent)]
-            if len(kept) < len(lines):
+            if len(kept) < len(raw):
                 self._rewrite(kept)
 
     def _rewrite(self, lines: list[dict[str, Any]]) -> None:
@@ -133,6 +139,13 @@ class OutboxFile:
             yield
         finally:
             os.close(lock)
+
+
+def _whole(raw: bytes) -> dict[str, Any] | None:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return None
 
 
 def _end(line: Mapping[str, Any]) -> datetime:

@@ -69,6 +69,19 @@ async def test_a_spent_code_is_taken_away_and_nothing_else(tmp_path: Path) -> No
     file.close()
 
 
+async def test_a_line_that_was_cut_off_spoils_no_other(tmp_path: Path) -> None:
+    """A disk that was full for a moment must not keep codes from being sent, or from being taken away."""
+    file = OutboxFile(tmp_path, Clock())
+    await file.deliver(code(1))
+    whole = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole + b'{"at":"2026-11-20T09:')
+    await file.deliver(code(2))
+    assert [line["code"] for line in file.lines()] == ["000001", "000002"]
+    await file.deliver(message(3, spent="c1"))
+    assert [line["code"] for line in lines(tmp_path)] == ["000002"]
+    file.close()
+
+
 async def test_what_has_expired_goes_by_itself(tmp_path: Path) -> None:
     clock = Clock()
     file = OutboxFile(tmp_path, clock)
