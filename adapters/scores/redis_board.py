@@ -73,13 +73,16 @@ class RedisBoards:
             raise BoardsGone(str(error)) from error
 
     async def fill(self, tenant: str, leaderboard_id: str, known: AsyncIterable[Score]) -> None:
-        """Fill a leaderboard from what the database keeps. Raises `BoardsGone`."""
+        """Fill a leaderboard from what the database keeps; of one that is empty nothing stays. Raises `BoardsGone`."""
         scores, names, whole = _keys(tenant, leaderboard_id)
         try:
             fill = self._redis.register_script(_FILL)
+            found = False
             async for one in known:
+                found = True
                 await fill(keys=[scores, names], args=[one.member, one.pseudonym, one.score or 0])
-            await self._redis.set(whole, 1)
+            if found:
+                await self._redis.set(whole, 1)
         except (RedisError, OSError) as error:
             raise BoardsGone(str(error)) from error
 

@@ -17,7 +17,7 @@ from serve.api.routing import Answer, Call, route
 from serve.problems import Trouble, field_trouble, unavailable
 
 _KINDS = "no_spend_days|week_52|save_by_date"
-_ID = re.compile(rf"(?:{_KINDS})-(?:(?P<month>\d{{4}}-\d{{2}})|(?P<group>[a-z2-7]{{16}}))")
+_ID = re.compile(rf"(?:{_KINDS})-(?:(?P<month>[0-9]{{4}}-(?:0[1-9]|1[0-2]))|(?P<group>[a-z2-7]{{16}}))")
 RECORDS_A_READ = 500
 
 

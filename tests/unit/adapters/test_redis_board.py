@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from adapters.scores.redis_board import BoardsGone, RedisBoards
 from engine import leaderboards
@@ -74,6 +75,17 @@ async def test_a_lost_leaderboard_is_filled_and_what_came_meanwhile_stays(boards
     assert await boards.is_whole("t4", BOARD)
     _, lines = await boards.page("t4", BOARD, 10)
     assert [(line.member, line.score) for line in lines] == [("a", 9), ("b", 4)]
+
+
+async def test_a_leaderboard_that_nobody_is_on_leaves_nothing_however_many_are_asked_for(
+    boards: RedisBoards, server: EmbeddedRedis
+) -> None:
+    redis = Redis.from_url(server.url)
+    before = await redis.dbsize()
+    await boards.fill("t6", "week_52-1999-01", kept())
+    assert await boards.page("t6", "week_52-1999-01", 10) == (0, [])
+    assert await redis.dbsize() == before
+    await redis.aclose()
 
 
 async def test_the_outbox_sets_the_score_of_the_senders_tenant(boards: RedisBoards) -> None:
