@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from msgspec import Struct
+from redis.asyncio.connection import parse_url
 
 from serve.embedded import haproxy, processes, run_folder
 from serve.embedded.postgres_binaries import BinariesMissing, wheel_folder
@@ -60,6 +61,20 @@ def _wheels(settings: Settings) -> list[Finding]:
         except BinariesMissing as error:
             found.append(Finding("postgres", "none", str(error)))
     return found
+
+
+def _redis(settings: Settings) -> list[Finding]:
+    """Check how the address is written: one that no client can read would keep every shard from starting."""
+    if not settings.redis_url:
+        return []
+    try:
+        parse_url(settings.redis_url)
+        well = True
+    except ValueError:
+        well = False
+    # The address may carry a password, so it is not repeated.
+    mend = "" if well else "write BOOND_REDIS_URL as redis://host:port, rediss://host:port or unix:///path"
+    return [Finding("redis", "an address of yours" if well else "no address of a Redis", mend)]
 
 
 def _front_door(settings: Settings) -> list[Finding]:
@@ -130,7 +145,7 @@ def _cluster(settings: Settings) -> list[Finding]:
 
 def examine(settings: Settings) -> list[Finding]:
     """Return every finding, well or not."""
-    machine = [_python(), *_wheels(settings), *_data(settings), _run_folder(settings), _memory()]
+    machine = [_python(), *_wheels(settings), *_redis(settings), *_data(settings), _run_folder(settings), _memory()]
     return [*machine, *_cluster(settings), *_front_door(settings), _port(settings)]
 
 

@@ -2,6 +2,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from serve import preflight
 from serve.embedded import haproxy
@@ -40,6 +41,15 @@ def test_more_connections_than_open_files_carry_are_refused(tmp_path: Path, monk
         preflight.Unfit, match=r"hard limit of open files is 4096, which carries 1848.*ulimit -Hn 10400"
     ):
         preflight.insist(settings)
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "redis://secret@h:port", "http://h"])
+def test_an_address_that_is_no_redis_is_named_before_anything_starts(tmp_path: Path, url: str) -> None:
+    settings = structs.replace(_settings(tmp_path), redis_url=url)
+    with pytest.raises(preflight.Unfit, match=r"redis: .*write BOOND_REDIS_URL as redis://host:port") as unfit:
+        preflight.insist(settings)
+    assert "secret" not in str(unfit.value)
+    preflight.insist(structs.replace(settings, redis_url="redis://:secret@127.0.0.1:6379/0"))
 
 
 def test_without_haproxy_it_goes_on_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
