@@ -24,8 +24,9 @@ def of_spend(state: UserState, after: Iterable[Standing], today: date) -> list[D
     Only of the running period: a late spend counts in its own and tells nothing.
     """
     drafts = []
+    lowest = THRESHOLDS_PERCENT[0]
     for one in after:
-        if one.spent * 100 < THRESHOLDS_PERCENT[0] * one.limit or not one.start <= today < one.end:
+        if one.spent * 100 < lowest * one.limit or not one.start <= today < one.end:
             continue
         reached = passed(one.spent, one.limit)
         new = [t for t in reached if not state.alerts.has_told(mark(one.budget.budget_id, one.start, t))]

@@ -74,7 +74,7 @@ class Budget(Struct, kw_only=True):
 
     def add(self, day: date, amount: int) -> None:
         """Count a spend in the period of its local date, unless that is more than 13 months before the newest."""
-        start = self.bounds(day)[0]
+        start = budget_period(day, self.period, self.starts_on)[0]
         ordinal = start.toordinal()
         if ordinal > self.newest:
             self.open(start)
@@ -102,7 +102,7 @@ class Standing(NamedTuple):
     limit: int
 
 
-class BudgetLine(Struct, frozen=True):
+class BudgetLine(Struct, frozen=True, gc=False):
     """A budget's state after a turn, as a receipt shows it."""
 
     category: str
@@ -217,17 +217,17 @@ def standings(budgets: Iterable[Budget], day: date, amount: int) -> list[Standin
     """Return budgets as they stand after a spend on a local date, in the period of that date."""
     after = []
     for budget in budgets:
-        start, end = budget.bounds(day)
+        start, end = budget_period(day, budget.period, budget.starts_on)
         limit = budget.limit if budget.rollover == "none" else sum(budget.terms(start))
-        after.append(Standing(budget, start, end, budget.spent_in(start) + amount, limit))
+        after.append(Standing(budget, start, end, budget.spent.get(start.toordinal(), 0) + amount, limit))
     return after
 
 
 def lines(after: Iterable[Standing]) -> list[BudgetLine]:
     """Return what a receipt shows of the budgets a spend touches."""
     return [
-        BudgetLine(one.budget.category, one.spent, one.limit, percent(one.spent, one.limit), one.budget.period)
-        for one in after
+        BudgetLine(budget.category, spent, limit, percent(spent, limit), budget.period)
+        for budget, _start, _end, spent, limit in after
     ]
 
 

@@ -165,6 +165,8 @@ def passed_marks(jar: Jar, amount: int) -> list[int]:
     if not jar.target_amount:
         return []
     before, after = jar.saved * 100 // jar.target_amount, (jar.saved + amount) * 100 // jar.target_amount
+    if before == after:
+        return []
     told = max(before, jar.told_percent)
     return [mark for mark in (*MILESTONES_PERCENT, 100) if told < mark <= after]
 

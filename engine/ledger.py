@@ -26,6 +26,9 @@ ACCOUNTS_MAX = 1_000
 """Most accounts that hold something, over all currencies: a state is encoded whole, and must stay small."""
 
 
+_NO_BOOK: dict[str, int] = {}
+
+
 class Unbalanced(Exception):
     """Postings that do not sum to zero per currency: a bug in a feature, never bad input."""
 
@@ -39,27 +42,30 @@ class Ledger(Struct):
 
     def post(self, postings: Iterable[Posting]) -> None:
         """Apply the postings of one event; raises `Unbalanced` and changes nothing when they do not sum to zero."""
-        postings = tuple(postings)
+        if type(postings) is not list:
+            postings = list(postings)
         check_balanced(postings)
+        balances, volume = self.balances, self.volume
         for posting in postings:
-            book = self.balances.get(posting.currency)
+            account, amount, currency = posting.account, posting.amount, posting.currency
+            book = balances.get(currency)
             if book is None:
-                book = self.balances[posting.currency] = {}
-            balance = book.get(posting.account, 0) + posting.amount
+                book = balances[currency] = {}
+            balance = book.get(account, 0) + amount
             if balance:
-                book[posting.account] = balance
+                book[account] = balance
             else:
-                book.pop(posting.account, None)
-            if posting.amount > 0:
-                self.volume[posting.currency] = self.volume.get(posting.currency, 0) + posting.amount
+                book.pop(account, None)
+            if amount > 0:
+                volume[currency] = volume.get(currency, 0) + amount
 
     def check_room(self, postings: Iterable[Posting]) -> None:
         """Refuse postings that would take the books beyond `VOLUME_MAX` or `ACCOUNTS_MAX`."""
         added: dict[str, int] = {}
-        opened = 0
+        opened, balances = 0, self.balances
         for posting in postings:
             currency, amount = posting.currency, posting.amount
-            if posting.account not in self.balances.get(currency, ()):
+            if posting.account not in balances.get(currency, _NO_BOOK):
                 opened += 1
             if amount > 0:
                 added[currency] = added.get(currency, 0) + amount
@@ -82,8 +88,14 @@ class Ledger(Struct):
 def check_balanced(postings: Iterable[Posting]) -> None:
     """Raise `Unbalanced` unless the postings sum to zero in each currency."""
     sums: dict[str, int] = {}
+    last, total = "", 0
     for posting in postings:
-        sums[posting.currency] = sums.get(posting.currency, 0) + posting.amount
+        currency = posting.currency
+        if currency != last:
+            sums[last] = total
+            last, total = currency, sums.get(currency, 0)
+        total += posting.amount
+    sums[last] = total
     if any(sums.values()):
         raise Unbalanced(f"postings do not sum to zero: {sums}")
 

@@ -79,6 +79,7 @@ def plan_index(day: date, every: PlanPeriod) -> int:
     return day.year * 12 + day.month - 1
 
 
+@lru_cache(maxsize=4096)
 def plan_period_end(index: int, every: PlanPeriod) -> date:
     """Return the first day after the plan period of this number."""
     if every == "day":
@@ -86,6 +87,12 @@ def plan_period_end(index: int, every: PlanPeriod) -> date:
     if every == "week":
         return date.fromordinal((index + 1) * DAYS_A_WEEK + 1)
     return date((index + 1) // 12, (index + 1) % 12 + 1, 1)
+
+
+@lru_cache(maxsize=4096)
+def plan_period_last(index: int, every: PlanPeriod) -> date:
+    """Return the last day of the plan period of this number."""
+    return plan_period_end(index, every) - timedelta(days=1)
 
 
 def month_index(day: date) -> int:

@@ -39,7 +39,10 @@ class Profile(Struct, kw_only=True):
 
     def today(self, at: datetime) -> date:
         """Return the user's local date at an instant; it never goes back."""
-        day = periods.local_date(at, self.zone_at(at))
+        if self.zone_before is None:
+            day = at.astimezone(periods.zone(self.time_zone)).date()
+        else:
+            day = periods.local_date(at, self.zone_at(at))
         if self.last_day is not None and self.zone_from is not None and at >= self.zone_from:
             return max(day, self.last_day)
         return day

@@ -36,7 +36,7 @@ class Spending(Struct):
             if provisional:
                 self._hold(ordinal, category, provisional)
         month = month_index(day)
-        if month > month_index(date.fromordinal(self.newest)) - MONTHS_KEPT:
+        if ordinal == self.newest or month > month_index(date.fromordinal(self.newest)) - MONTHS_KEPT:
             _add(self.months.setdefault(month, {}), category, amount)
 
     def _hold(self, ordinal: int, category: str, amount: int) -> None:

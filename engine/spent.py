@@ -24,8 +24,8 @@ def budgets_of(state: UserState, category: str, day: date) -> list[Budget]:
     """Return the budgets in which a spend of this category counts, each once: its own, its parents', the total's."""
     if not state.budgets:
         return []
-    lineage = state.categories.lineage(category, day.toordinal())
-    return [b for b in state.budgets.values() if b.category in lineage or b.category == OVERALL]
+    counted = (*state.categories.lineage(category, day.toordinal()), OVERALL)
+    return [budget for budget in state.budgets.values() if budget.category in counted]
 
 
 def standings(state: UserState, category: str, day: date, amount: int) -> list[Standing]:

@@ -19,10 +19,11 @@ from engine.commands import Plan, PlanPeriod
 HEALING = timedelta(days=7)
 KEPT_PER_FREEZE, FREEZES_MAX = 4, 2
 SKIPPED_KEPT = 10
+_NOTHING = (0, False)
 TOLD_LENGTHS = frozenset({3, 7, 14, 30, 52, 100, 365})
 
 
-class Fold(Struct, frozen=True):
+class Fold(Struct, frozen=True, gc=False):
     """The streak up to some period: how long, the best, freezes left, periods kept towards the next freeze."""
 
     current: int = 0
@@ -78,50 +79,74 @@ class Streak(Struct, kw_only=True):
         self.open = {index: entry for index, entry in self.open.items() if index >= until}
 
     def _fold(self, fold: Fold, indexes: range, extra: dict[int, tuple[int, bool]]) -> Fold:
-        if self.plan.amount is None:
-            known: Iterable[int] = sorted(index for index in {*self.open, *extra} if index in indexes)
-        else:
-            known = indexes
+        if not indexes:
+            return fold
+        amount = self.plan.amount
+        known: Iterable[int] = indexes
+        if amount is None:
+            known = sorted(index for index in ({*self.open, *extra} if extra else self.open) if index in indexes)
+        least = amount or 1
+        current, best, freezes, towards, used = fold.current, fold.best, fold.freezes, fold.towards_freeze, fold.used
         for index in known:
             saved, could = self._entry(index, extra)
-            if saved >= (self.plan.amount or 1):
-                fold = _kept(fold)
-            elif (could or self.plan.amount is not None) and not self._is_skipped(index):
-                fold = _missed(fold)
-        return fold
+            if saved >= least:
+                current += 1
+                towards += 1
+                best = current if current > best else best
+                if towards == KEPT_PER_FREEZE:
+                    towards, freezes = 0, min(FREEZES_MAX, freezes + 1)
+            elif (could or amount is not None) and not self._is_skipped(index):
+                if freezes and current:
+                    freezes, used = freezes - 1, used + 1
+                else:
+                    current = freezes = towards = used = 0
+        return Fold(current, best, freezes, towards, used)
+
+    def was_kept(self, today: date, day: date) -> bool:
+        """Whether today's period, in which something is saved, was kept before: the streak grows no more."""
+        index = periods.plan_index(today, self.plan.every)
+        before = self.open.get(index, _NOTHING)[0]
+        return before >= (self.plan.amount or 1) and periods.plan_index(day, self.plan.every) == index
 
     def _is_skipped(self, index: int) -> bool:
         return self.plan.every == "day" and index in self.skipped
 
     def _entry(self, index: int, extra: dict[int, tuple[int, bool]]) -> tuple[int, bool]:
-        saved, could = self.open.get(index, (0, False))
-        more, also = extra.get(index, (0, False))
-        return saved + more, could or also
+        known = self.open.get(index, _NOTHING)
+        if not extra:
+            return known
+        more, also = extra.get(index, _NOTHING)
+        return known[0] + more, known[1] or also
 
     def at(self, today: date, day: date | None = None, saved: int = 0) -> "StreakView":
         """Return the streak as of `today`, with one more saving on `day` counted if given."""
-        now = periods.plan_index(today, self.plan.every)
-        extra = {periods.plan_index(day, self.plan.every): (saved, True)} if day is not None else {}
+        plan = self.plan
+        every = plan.every
+        now = periods.plan_index(today, every)
+        index = periods.plan_index(day, every) if day is not None else now
         first = self.next_open if self.next_open is not None else self._first(day or today)
-        fold = self._fold(self.closed, range(first, now), extra)
-        saved_now, _ = self._entry(now, extra)
-        kept = saved_now >= (self.plan.amount or 1)
+        late = {index: (saved, True)} if index < now else {}
+        fold = self._fold(self.closed, range(first, now), late)
+        saved_now = self.open.get(now, _NOTHING)[0]
+        if day is not None and index == now:
+            saved_now += saved
+        kept = saved_now >= (plan.amount or 1)
         if kept:
             fold = _kept(fold)
         state: Literal["kept", "open", "none"] = "kept" if kept else "open" if fold.current else "none"
         return StreakView(
-            unit=self.plan.every,
+            unit=every,
             current=fold.current,
             best=fold.best,
             freezes=fold.freezes,
             freezes_used=fold.used,
             state=state,
-            next_deadline=periods.plan_period_end(now + kept, self.plan.every) - timedelta(days=1),
-            amount=self.plan.amount,
+            next_deadline=periods.plan_period_last(now + kept, every),
+            amount=plan.amount,
         )
 
 
-class StreakView(Struct, frozen=True, kw_only=True):
+class StreakView(Struct, frozen=True, kw_only=True, gc=False):
     """A streak on the wire. `state`: this period is `kept`, still `open`, or there is no streak (`none`).
 
     `freezes` are left, `freezes_used` kept the present streak over missed periods. `next_deadline` is the last local
@@ -146,12 +171,6 @@ def _kept(fold: Fold) -> Fold:
     return Fold(current, max(fold.best, current), freezes, towards, fold.used)
 
 
-def _missed(fold: Fold) -> Fold:
-    if fold.freezes and fold.current:
-        return Fold(fold.current, fold.best, fold.freezes - 1, fold.towards_freeze, fold.used + 1)
-    return Fold(0, fold.best, 0, 0)
-
-
 def replanned(streak: Streak, plan: Plan) -> Streak:
     """Return the streak under a changed plan: the same period and amount goes on, anything else begins anew."""
     return streak if streak.plan == plan else Streak(plan=plan, skipped=streak.skipped)
@@ -160,7 +179,7 @@ def replanned(streak: Streak, plan: Plan) -> Streak:
 def after(streak: Streak, today: date, day: date, saved: int) -> tuple[StreakView, list[Draft]]:
     """Return the streak with one more saving, and the alert if it has just reached a length worth telling."""
     view = streak.at(today, day, saved)
-    if view.current not in TOLD_LENGTHS or streak.at(today).current >= view.current:
+    if view.current not in TOLD_LENGTHS or streak.was_kept(today, day) or streak.at(today).current >= view.current:
         return view, []
     return view, [_milestone(view)]
 
