@@ -77,7 +77,7 @@ class Trouble(Exception):
         }
         if self.errors:
             body["errors"] = [{"field": e.field, "message": e.message} for e in self.errors]
-        return body | self.extra
+        return body | {name: value for name, value in self.extra.items() if name not in body}
 
     def encode(self) -> bytes:
         """Return the problem as JSON."""

@@ -22,10 +22,11 @@ from engine.commands.autopay import (
     SetMandate,
 )
 from engine.commands.budgets import DeleteBudget, SetBudget
-from engine.commands.categories import CategoryChanges, CreateCategory, EditCategory
+from engine.commands.categories import CategoryChanges, CategoryFields, CreateCategory, EditCategory
 from engine.commands.challenges import Confirm
 from engine.commands.groups import GroupsCommand
 from engine.commands.jars import (
+    AllocationFields,
     AllocationMode,
     AllocationPart,
     AskUnlock,
@@ -37,6 +38,7 @@ from engine.commands.jars import (
     EditJar,
     EndLock,
     JarChanges,
+    JarFields,
     LockEnd,
     LockJar,
     SetAllocation,
@@ -44,13 +46,14 @@ from engine.commands.jars import (
     UnlockJar,
 )
 from engine.commands.pairs import ApplyRate, MatchTransfer, MergeDuplicate, RejectDuplicate, RejectTransfer
-from engine.commands.profile import OpenUser, RaiseCaps, RoundingPatch, UpdateProfile
+from engine.commands.profile import OpenUser, ProfileChanges, RaiseCaps, RoundingPatch, UpdateProfile
 from engine.commands.recurring import (
     CheckRecurring,
     CreateRecurring,
     DeleteRecurring,
     EditRecurring,
     RecurringChanges,
+    RecurringFields,
     RemindRecurring,
     UnlinkRecurring,
 )
@@ -165,6 +168,7 @@ __all__ = [
     "AccountChanges",
     "AccountFields",
     "AccountType",
+    "AllocationFields",
     "AllocationMode",
     "AllocationPart",
     "Amount",
@@ -177,6 +181,7 @@ __all__ = [
     "BudgetPeriod",
     "CancelUnlock",
     "CategoryChanges",
+    "CategoryFields",
     "CheckGoal",
     "CheckRecurring",
     "Command",
@@ -206,6 +211,7 @@ __all__ = [
     "ExternalId",
     "Foreign",
     "JarChanges",
+    "JarFields",
     "Kind",
     "Location",
     "LockEnd",
@@ -221,10 +227,12 @@ __all__ = [
     "Plan",
     "PlanPeriod",
     "PositiveAmount",
+    "ProfileChanges",
     "Provenance",
     "RaiseCaps",
     "RecordTransaction",
     "RecurringChanges",
+    "RecurringFields",
     "RefundPolicy",
     "RejectDuplicate",
     "RejectTransfer",

@@ -12,9 +12,7 @@ Names = Annotated[dict[Locale, CategoryName], Meta(max_length=10)]
 Icon = Annotated[str, Meta(min_length=1, max_length=32, pattern=PRINTABLE)]
 
 
-class CreateCategory(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="create_category"
-):
+class CategoryFields(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A category of one's own; without `slug` one is made from the name. Its parent stays for good."""
 
     name: CategoryName
@@ -23,6 +21,10 @@ class CreateCategory(
     names: Names = {}
     """By locale; others read `name`."""
     icon: Icon | None = None
+
+
+class CreateCategory(CategoryFields, frozen=True, kw_only=True, omit_defaults=True, tag="create_category"):
+    """Make a category of one's own."""
 
 
 class CategoryChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ ImageUrl = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s\x00-\x1
 LockEnd = Annotated[str, Meta(max_length=40, description="a time with an offset, or a date")]
 
 
-class CreateJar(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="create_jar"):
+class JarFields(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A new jar; `priority` orders who receives round-ups first (lower first, ties by creation)."""
 
     name: Name
@@ -22,6 +22,10 @@ class CreateJar(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     priority: Annotated[int, Meta(ge=1, le=1000)] = 100
     cap_at_target: bool = False
     plan: Plan | None = None
+
+
+class CreateJar(JarFields, frozen=True, kw_only=True, omit_defaults=True, tag="create_jar"):
+    """Make a jar."""
 
 
 class JarChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -113,10 +117,12 @@ class AllocationPart(Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     priority: Annotated[int, Meta(ge=1, le=1000)] | None = None
 
 
-class SetAllocation(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="set_allocation"
-):
+class AllocationFields(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Say how savings are shared: all percents at once (100 in sum), priorities, or by target and deadline."""
 
     mode: AllocationMode
     shares: Annotated[list[AllocationPart], Meta(max_length=100)] = []
+
+
+class SetAllocation(AllocationFields, frozen=True, kw_only=True, omit_defaults=True, tag="set_allocation"):
+    """Share savings otherwise."""

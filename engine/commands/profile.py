@@ -44,9 +44,7 @@ class OpenUser(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="open_
     """In a `live` tenant what a person reports moves no settled money."""
 
 
-class UpdateProfile(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="update_profile"
-):
+class ProfileChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Change settings; an absent field stays. A changed setting acts on later events only."""
 
     name: Name | UnsetType = UNSET
@@ -61,6 +59,10 @@ class UpdateProfile(
     notifications: dict[Slug, bool] | UnsetType = UNSET
     sweep_threshold: PositiveAmount | None | UnsetType = UNSET
     """What must have accrued to be settled at once; null brings back the currency's default."""
+
+
+class UpdateProfile(ProfileChanges, frozen=True, kw_only=True, omit_defaults=True, tag="update_profile"):
+    """Change settings."""
 
 
 class RaiseCaps(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="raise_caps"):

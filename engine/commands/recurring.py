@@ -11,9 +11,7 @@ RuleText = Annotated[str, Meta(min_length=1, max_length=200, description="RFC 55
 RemindDays = Annotated[int, Meta(ge=0, le=30)]
 
 
-class CreateRecurring(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, tag="create_recurring"
-):
+class RecurringFields(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A schedule: `amount` in minor units of the home currency, on the dates of `rrule` from `starts_on` on.
 
     `remind_days_before`: how long before it falls due to tell; None: not at all.
@@ -26,6 +24,10 @@ class CreateRecurring(
     rrule: RuleText
     starts_on: date
     remind_days_before: RemindDays | None = 1
+
+
+class CreateRecurring(RecurringFields, frozen=True, kw_only=True, omit_defaults=True, tag="create_recurring"):
+    """Make a schedule."""
 
 
 class RecurringChanges(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

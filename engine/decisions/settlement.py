@@ -90,7 +90,7 @@ def _report(state: UserState, command: ReportResult, _: Facts, context: Context)
     if known.status != "open":
         if same_report(known, command):
             return Decision([], Shown(_shown(state, known)))
-        raise Refused("conflict", f"the instruction ended as {known.status} already", status=known.status)
+        raise Refused("conflict", f"the instruction ended as {known.status} already", state=known.status)
     after = reported(known, command, context)
     later = put_off(state, known, command, context)
     if later is not None:

@@ -129,7 +129,7 @@ def _open(state: GroupState, member: str, proposal_id: str, kind: str, context: 
         return known
     over = next((p for p in state.closed if p.proposal_id == proposal_id and p.kind == kind), None)
     if over is not None:
-        raise Refused("gone", f"it is over already: {over.status}", status=over.status)
+        raise Refused("gone", f"it is over already: {over.status}", state=over.status)
     raise Refused("not_found", f"there is no {kind} {proposal_id!r}")
 
 

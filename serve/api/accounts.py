@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from engine import money, periods
-from engine.commands import Currency, Name, OpenUser, RaiseCaps, ShortText, UpdateProfile
+from engine.commands import Currency, Name, OpenUser, ProfileChanges, RaiseCaps, ShortText, UpdateProfile
 from engine.queries import GetProfile
 from engine.views import ProfileView
 from serve import envelopes
@@ -127,7 +127,7 @@ async def show_profile(call: Call) -> Answer:
 
 async def change_profile(call: Call) -> Answer:
     """Change settings; they act on later events only. A higher cap asks for a code first (202)."""
-    return challenges.asked(await call.tell(call.body))
+    return challenges.asked(await call.tell(UpdateProfile(**structs.asdict(call.body))))
 
 
 async def confirm_profile(call: Call) -> Answer:
@@ -160,7 +160,7 @@ ROUTES = [
         "PATCH /profile",
         change_profile,
         tag="profile",
-        body=UpdateProfile,
+        body=ProfileChanges,
         answer=ProfileView,
         also_answer=ChallengeView,
         also=((202, "A cap would rise: nothing changes before the code"), (429, "Too many codes were asked for")),

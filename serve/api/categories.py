@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
-from engine.commands import CategoryChanges, CreateCategory, EditCategory
+from engine.commands import CategoryChanges, CategoryFields, CreateCategory, EditCategory
 from engine.queries_planning import GetCategories
 from engine.views_categories import CategoryView
 from serve.api.routing import Answer, Call, route
@@ -37,7 +37,7 @@ async def list_categories(call: Call) -> Answer:
 
 async def create_category(call: Call) -> Answer:
     """Make a category of your own."""
-    return await call.tell(call.body, 201)
+    return await call.tell(CreateCategory(**structs.asdict(call.body)), 201)
 
 
 async def change_category(call: Call) -> Answer:
@@ -48,6 +48,6 @@ async def change_category(call: Call) -> Answer:
 
 ROUTES = [
     route("GET /categories", list_categories, tag="categories", query=CategoryQuery, answer=CategoryPage),
-    route("POST /categories", create_category, tag="categories", body=CreateCategory, answer=CategoryView, status=201),
+    route("POST /categories", create_category, tag="categories", body=CategoryFields, answer=CategoryView, status=201),
     route("PATCH /categories/{slug}", change_category, tag="categories", body=CategoryChanges, answer=CategoryView),
 ]

@@ -316,7 +316,7 @@ ROUTES = [
         body=Contribution,
         answer=ContributionView,
         status=201,
-        also=((202, "From a jar: a code was sent"),),
+        also=((202, "From a jar: a code was sent"), (429, "Too many codes were asked for")),
         also_answer=ChallengeView,
     ),
     route(

@@ -1,11 +1,12 @@
 """Jars: what they are, what goes in, what moved."""
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine import activity
 from engine.activity import JarActivity
 from engine.commands import (
+    AllocationFields,
     AskUnlock,
     CancelUnlock,
     CreateJar,
@@ -13,6 +14,7 @@ from engine.commands import (
     DepositToJar,
     EditJar,
     JarChanges,
+    JarFields,
     LockEnd,
     LockJar,
     PositiveAmount,
@@ -74,7 +76,7 @@ class Lock(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def create_jar(call: Call) -> Answer:
     """Make a jar."""
-    return await call.tell(call.body, 201)
+    return await call.tell(CreateJar(**structs.asdict(call.body)), 201)
 
 
 async def list_jars(call: Call) -> Answer:
@@ -159,7 +161,7 @@ async def show_allocation(call: Call) -> Answer:
 
 async def set_allocation(call: Call) -> Answer:
     """Say how savings are shared: by priority, by percent (all at once, 100 in sum), or by target and deadline."""
-    return await call.tell(call.body)
+    return await call.tell(SetAllocation(**structs.asdict(call.body)))
 
 
 def _position(cursor: str | None) -> int | None:
@@ -171,7 +173,7 @@ def _position(cursor: str | None) -> int | None:
 
 
 ROUTES = [
-    route("POST /jars", create_jar, tag="jars", body=CreateJar, answer=JarView, status=201),
+    route("POST /jars", create_jar, tag="jars", body=JarFields, answer=JarView, status=201),
     route("GET /jars", list_jars, tag="jars", query=PageQuery, answer=JarPage),
     route("GET /jars/{jar_id}", show_jar, tag="jars", answer=JarView),
     route("PATCH /jars/{jar_id}", change_jar, tag="jars", body=JarChanges, answer=JarView),
@@ -220,5 +222,5 @@ ROUTES = [
     ),
     route("DELETE /jars/{jar_id}/unlock", cancel_unlock, tag="jars", status=204),
     route("GET /allocation", show_allocation, tag="jars", answer=AllocationView),
-    route("PUT /allocation", set_allocation, tag="jars", body=SetAllocation, answer=AllocationView),
+    route("PUT /allocation", set_allocation, tag="jars", body=AllocationFields, answer=AllocationView),
 ]

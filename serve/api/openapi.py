@@ -124,6 +124,7 @@ def _responses(route: Route, named: dict[str, Any]) -> dict[str, Any]:
         same = {"content": other} if other and status < 300 else {"content": _problem()}
         responses[str(status)] = {"description": words, **same}
     statuses = [] if route.public else [401, 403, 404]
+    statuses += [] if route.public or route.method is HttpMethod.GET else [409]
     for status in [*statuses, *([400, 413, 422] if route.body is not None else [422]), 503]:
         responses.setdefault(str(status), {"description": TITLES[status], "content": _problem()})
     return responses

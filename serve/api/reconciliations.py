@@ -119,8 +119,10 @@ async def _instructions(
     return found
 
 
+_TOO_MANY = ((409, f"More than {ENTRIES_MAX} instructions ended that day"),)
+
 ROUTES = [
-    route("GET /reconciliations/{date}", show, tag="settlement", answer=Reconciliation),
+    route("GET /reconciliations/{date}", show, tag="settlement", answer=Reconciliation, also=_TOO_MANY),
     route(
         "POST /reconciliations/{date}",
         upload,

@@ -1,8 +1,15 @@
 """Schedules: what comes again and again."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from engine.commands import CreateRecurring, DeleteRecurring, EditRecurring, RecurringChanges, UnlinkRecurring
+from engine.commands import (
+    CreateRecurring,
+    DeleteRecurring,
+    EditRecurring,
+    RecurringChanges,
+    RecurringFields,
+    UnlinkRecurring,
+)
 from engine.queries_planning import GetRecurring, GetSchedules
 from engine.views_recurring import RecurringView
 from serve.api.paging import PageQuery
@@ -24,7 +31,7 @@ class Unlinking(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def create_recurring(call: Call) -> Answer:
     """Make a schedule."""
-    return await call.tell(call.body, 201)
+    return await call.tell(CreateRecurring(**structs.asdict(call.body)), 201)
 
 
 async def list_recurring(call: Call) -> Answer:
@@ -56,7 +63,7 @@ async def unlink_recurring(call: Call) -> Answer:
 
 
 ROUTES = [
-    route("POST /recurring", create_recurring, tag="recurring", body=CreateRecurring, answer=RecurringView, status=201),
+    route("POST /recurring", create_recurring, tag="recurring", body=RecurringFields, answer=RecurringView, status=201),
     route("GET /recurring", list_recurring, tag="recurring", query=PageQuery, answer=RecurringPage),
     route("GET /recurring/{recurring_id}", show_recurring, tag="recurring", answer=RecurringView),
     route(
