@@ -6,9 +6,9 @@ once it moved. Rules: docs/domain.md, "Groups".
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from engine.alerts import Draft
 from engine.behaviour import Context, Decision, Refused
@@ -40,8 +40,9 @@ from engine.ledger import PROMISED, WALLET, jar_account, transfer
 from engine.letters import GROUP_MARK, letter
 from engine.locks import refuse_locked
 from engine.money import show
+from engine.paging import page
 from engine.state import UserState
-from engine.views import Shown
+from engine.views import Page, Shown
 
 SPENT = "expense:group"
 
@@ -57,8 +58,11 @@ class ContributionView(Struct, frozen=True, kw_only=True):
     status: str = "reserved"
 
 
-class GetGroups(Struct, frozen=True, tag="groups"):
-    """The groups of the user."""
+class GetGroups(Struct, frozen=True, omit_defaults=True, tag="groups"):
+    """The groups of the user, the last joined first; `cursor` is the id of the last one seen."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
 
 
 class MembershipView(Struct, frozen=True, kw_only=True):
@@ -72,10 +76,10 @@ class MembershipView(Struct, frozen=True, kw_only=True):
 
 
 class MembershipList(Struct, frozen=True):
-    """The groups of a user, the last joined first."""
+    """A page of the groups of a user, the last joined first."""
 
     items: list[MembershipView]
-    next_cursor: None = None
+    next_cursor: str | None = None
 
 
 def check(state: UserState, command: GroupContribution, jar_id: str | None, at: datetime) -> None:
@@ -270,19 +274,18 @@ def take_purchase(state: UserState, command: TakePurchase, context: Context) -> 
     return Decision([event], Shown(view))
 
 
-def memberships(state: UserState) -> MembershipList:
+def memberships(state: UserState, query: GetGroups) -> Page:
     """Return the user's groups."""
     currency, balance = state.profile.currency, state.ledger.balance
     known = sorted(state.groups.memberships.items(), key=lambda item: (item[1].joined_at, item[0]), reverse=True)
-    return MembershipList(
-        [
-            MembershipView(
-                group_id=group_id,
-                name=membership.name,
-                share=sum(balance(group_account(group_id, stage), currency) for stage in SHARE_STAGES),
-                reserved=sum(p.amount for p in state.groups.pledges.values() if p.group_id == group_id),
-                currency=currency,
-            )
-            for group_id, membership in known
-        ]
-    )
+    views = [
+        MembershipView(
+            group_id=group_id,
+            name=membership.name,
+            share=sum(balance(group_account(group_id, stage), currency) for stage in SHARE_STAGES),
+            reserved=sum(p.amount for p in state.groups.pledges.values() if p.group_id == group_id),
+            currency=currency,
+        )
+        for group_id, membership in known
+    ]
+    return page(views, "group_id", query.limit, query.cursor)

@@ -36,7 +36,6 @@ from engine.views import (
     BurnRates,
     BurnRateView,
     Overview,
-    Page,
     ProfileView,
     RoundingView,
     StreaksView,
@@ -84,8 +83,11 @@ class GetStreaks(Struct, frozen=True, tag="streaks"):
     """The streaks."""
 
 
-class GetBadges(Struct, frozen=True, tag="badges"):
-    """The badges, earned or not."""
+class GetBadges(Struct, frozen=True, omit_defaults=True, tag="badges"):
+    """The badges, earned or not; `cursor` is the id of the last one seen."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
 
 
 class GetAccounts(Struct, frozen=True, omit_defaults=True, tag="accounts"):
@@ -123,8 +125,11 @@ class GetInstruction(Struct, frozen=True, tag="instruction"):
     instruction_id: str
 
 
-class GetMandates(Struct, frozen=True, tag="mandates"):
+class GetMandates(Struct, frozen=True, omit_defaults=True, tag="mandates"):
     """The mandate under which savings are debited, if there is one."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
 
 
 Query = (
@@ -166,15 +171,19 @@ def answer(state: UserState, query: Query, at: datetime, seq: int) -> Struct:
         case GetBurnRate():
             return burn_rates(state, today)
         case GetStreaks() | GetBadges():
-            return (streaks if isinstance(query, GetStreaks) else reads_badges.view)(state, today)
+            return streaks(state, today) if isinstance(query, GetStreaks) else _badges(state, query, today)
         case GetGroups() | GetChallenges():
-            return memberships(state) if isinstance(query, GetGroups) else challenges(state, today)
+            return memberships(state, query) if isinstance(query, GetGroups) else challenges(state, query, today)
         case GetAccounts() | GetAccount() | GetBalances():
             return _accounts(state, query)
         case GetInstructions() | GetInstruction() | GetMandates():
             return _instructions(state, query)
         case GetCategories() | GetSchedules() | GetRecurring() | GetSummaries():
             return queries_planning.answer(state, query)
+
+
+def _badges(state: UserState, query: GetBadges, today: date) -> Struct:
+    return page(reads_badges.view(state, today), "badge_id", query.limit, query.cursor)
 
 
 def _jars(state: UserState, query: GetJars | GetJar | GetAllocation, at: datetime, today: date) -> Struct:
@@ -189,7 +198,8 @@ def _jars(state: UserState, query: GetJars | GetJar | GetAllocation, at: datetim
 def _instructions(state: UserState, query: GetInstructions | GetInstruction | GetMandates) -> Struct:
     settlement = state.settlement
     if isinstance(query, GetMandates):
-        return Page([] if settlement.mandate is None else [views_settlement.mandate(settlement.mandate)])
+        known_mandates = [] if settlement.mandate is None else [views_settlement.mandate(settlement.mandate)]
+        return page(known_mandates, "mandate_id", query.limit, query.cursor)
     if isinstance(query, GetInstruction):
         one = settlement.find(query.instruction_id)
         if one is None:

@@ -9,7 +9,7 @@ from engine.badge_catalogue import Badge, catalogue
 from engine.behaviour import Context
 from engine.events import TransactionRecorded
 from engine.state import USER_STREAK, UserState
-from engine.views_badges import BadgeProgress, BadgesView, BadgeView
+from engine.views_badges import BadgeProgress, BadgeView
 
 
 def after_turn(state: UserState, events: Sequence[Any], context: Context) -> Sequence[Any]:
@@ -34,7 +34,7 @@ def _person(state: UserState) -> badges.Person:
     )
 
 
-def view(state: UserState, today: date) -> BadgesView:
+def view(state: UserState, today: date) -> list[BadgeView]:
     """Return the badges with their progress."""
     person = _person(state)
     reached = badges.values(person, today)
@@ -44,7 +44,7 @@ def view(state: UserState, today: date) -> BadgesView:
         for badge in catalogue(person.currency)
         if badge.unit in (None, plan) or badge.badge_id in person.book.earned
     ]
-    return BadgesView([_badge(badge, person, reached[badge.counter]) for badge in shown])
+    return [_badge(badge, person, reached[badge.counter]) for badge in shown]
 
 
 def _badge(badge: Badge, person: badges.Person, reached: int) -> BadgeView:

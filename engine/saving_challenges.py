@@ -6,8 +6,9 @@ edits too. A timer at each local midnight scores and, at the end, tells. Rules: 
 
 from datetime import date, timedelta
 from math import isqrt
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from engine import leaderboards
 from engine.alerts import Draft
@@ -19,6 +20,7 @@ from engine.group_book import RESERVED, SETTLED, SHARE_STAGES, group_account
 from engine.jars import STAGES
 from engine.ledger import jar_account
 from engine.money import show
+from engine.paging import page
 from engine.periods import local_midnight
 from engine.saving_book import RUNNING_MAX, SavingChallenge
 from engine.state import UserState
@@ -87,6 +89,7 @@ class ChallengesView(Struct, frozen=True):
 
     catalogue: list[CatalogueEntry]
     items: list[ChallengeView]
+    next_cursor: str | None = None
 
 
 def saved(state: UserState, jar_stages: tuple[str, ...] = STAGES, group_stages: tuple[str, ...] = _SHARE) -> int:
@@ -273,11 +276,15 @@ def view(state: UserState, one: SavingChallenge, today: date) -> ChallengeView:
     )
 
 
-class GetChallenges(Struct, frozen=True, tag="challenges"):
-    """The catalogue, and the person's challenges."""
+class GetChallenges(Struct, frozen=True, omit_defaults=True, tag="challenges"):
+    """The catalogue, and the person's challenges; `cursor` is the id of the last one seen."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
 
 
-def challenges(state: UserState, today: date) -> ChallengesView:
+def challenges(state: UserState, query: GetChallenges, today: date) -> ChallengesView:
     """Return the catalogue and what the person has begun."""
     mine = [*reversed(state.saving.running.values()), *reversed(state.saving.ended)]
-    return ChallengesView(list(CATALOGUE), [view(state, one, today) for one in mine])
+    shown = page([view(state, one, today) for one in mine], "challenge_id", query.limit, query.cursor)
+    return ChallengesView(list(CATALOGUE), shown.items, shown.next_cursor)

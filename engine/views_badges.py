@@ -23,6 +23,7 @@ class BadgeView(Struct, frozen=True, kw_only=True):
 
 
 class BadgesView(Struct, frozen=True):
-    """Every badge of the person's currency and plan, and those earned under another."""
+    """A page of the badges of the person's currency and plan, and those earned under another."""
 
     items: list[BadgeView]
+    next_cursor: str | None = None

@@ -1,11 +1,13 @@
 """What the wire shows of a group. Amounts in minor units of its currency."""
 
 from datetime import date, datetime
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from engine.behaviour import Refused
 from engine.groups.state import GroupState, Proposal
+from engine.paging import page
 
 
 class GetGroup(Struct, frozen=True, tag="group"):
@@ -14,11 +16,13 @@ class GetGroup(Struct, frozen=True, tag="group"):
     member: str
 
 
-class GetProposals(Struct, frozen=True, tag="proposals"):
+class GetProposals(Struct, frozen=True, omit_defaults=True, tag="proposals"):
     """The proposals of a kind, newest first: open ones and the last that are over."""
 
     member: str
     kind: str
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
 
 
 GroupQuery = GetGroup | GetProposals
@@ -68,9 +72,10 @@ class GroupView(Struct, frozen=True, kw_only=True):
 
 
 class ProposalList(Struct, frozen=True):
-    """A list of proposals."""
+    """A page of proposals, newest first."""
 
     items: list[ProposalView]
+    next_cursor: str | None = None
 
 
 class InviteView(Struct, frozen=True, kw_only=True):
@@ -111,7 +116,8 @@ def answer(state: GroupState, query: GroupQuery) -> Struct:
     if isinstance(query, GetGroup):
         return group(state)
     known = [*state.closed, *state.proposals.values()]
-    return ProposalList([proposal(state, p) for p in reversed(known) if p.kind == query.kind])
+    views = [proposal(state, p) for p in reversed(known) if p.kind == query.kind]
+    return page(views, "proposal_id", query.limit, query.cursor)
 
 
 def group(state: GroupState) -> GroupView:

@@ -45,6 +45,7 @@ from engine.pledges import ContributionView, GetGroups, MembershipList
 from engine.queries import GetProfile
 from serve.api import challenges
 from serve.api.challenges import ChallengeView, Confirmation
+from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, Route, answered, route
 from serve.problems import Trouble, of_outcome
 
@@ -131,7 +132,7 @@ async def ask_group(call: Call, group_id: str, query: GetGroup | GetProposals) -
 
 async def _profile(call: Call) -> Profile:
     """Return who would be a member; opens an unknown user. 409 when one more group would be too many."""
-    mine = msgspec.json.decode((await call.ask(GetGroups())).body, type=MembershipList)
+    mine = msgspec.json.decode((await call.ask(GetGroups(limit=MEMBERSHIPS_MAX))).body, type=MembershipList)
     if len(mine.items) >= MEMBERSHIPS_MAX:
         raise Trouble(409, f"you are in {MEMBERSHIPS_MAX} groups; leave one first", name="conflict")
     return msgspec.json.decode((await call.ask(GetProfile())).body, type=Profile)
@@ -175,7 +176,7 @@ async def create_group(call: Call) -> Answer:
 
 async def list_groups(call: Call) -> Answer:
     """List one's groups, the last joined first."""
-    return await call.ask(GetGroups())
+    return await call.ask(GetGroups(limit=call.query.limit, cursor=call.query.cursor))
 
 
 async def show_group(call: Call) -> Answer:
@@ -281,7 +282,8 @@ async def reject_purchase(call: Call) -> Answer:
 
 
 async def _proposals(call: Call, kind: ProposalKind) -> Answer:
-    return await ask_group(call, call.path["group_id"], GetProposals(_person(call)[1], kind))
+    wanted = GetProposals(_person(call)[1], kind, call.query.limit, call.query.cursor)
+    return await ask_group(call, call.path["group_id"], wanted)
 
 
 async def _approve(call: Call, kind: ProposalKind, amount: int | None) -> Answer:
@@ -304,7 +306,7 @@ def _on_proposals(line: str, handler: Callable[[Call], Awaitable[Answer]], **opt
 
 ROUTES = [
     route("POST /groups", create_group, tag="groups", body=NewGroup, answer=GroupView, status=201),
-    route("GET /groups", list_groups, tag="groups", answer=MembershipList),
+    route("GET /groups", list_groups, tag="groups", query=PageQuery, answer=MembershipList),
     route("POST /groups/join", join_group, tag="groups", body=Code, answer=GroupView, also=((410, "It has expired"),)),
     route("GET /groups/{group_id}", show_group, tag="groups", answer=GroupView),
     route("POST /groups/{group_id}/invites", invite, tag="groups", body=NewInvite, answer=InviteView, status=201),
@@ -337,11 +339,11 @@ ROUTES = [
         also=((202, "Without an amount: the other owners are asked"),),
         also_answer=ProposalView,
     ),
-    route(f"GET {_PAYOUTS}", list_payouts, tag="groups", answer=ProposalList),
+    route(f"GET {_PAYOUTS}", list_payouts, tag="groups", query=PageQuery, answer=ProposalList),
     _on_proposals(f"POST {_PAYOUTS}/{{proposal_id}}/approve", approve_payout),
     _on_proposals(f"POST {_PAYOUTS}/{{proposal_id}}/reject", reject_payout),
     route(f"POST {_PURCHASES}", purchase, tag="groups", body=NewPurchase, answer=ProposalView, status=201),
-    route(f"GET {_PURCHASES}", list_purchases, tag="groups", answer=ProposalList),
+    route(f"GET {_PURCHASES}", list_purchases, tag="groups", query=PageQuery, answer=ProposalList),
     _on_proposals(f"POST {_PURCHASES}/{{proposal_id}}/approve", approve_purchase, body=Approval),
     _on_proposals(f"POST {_PURCHASES}/{{proposal_id}}/reject", reject_purchase),
 ]

@@ -3,6 +3,7 @@
 from engine.queries import GetBadges, GetBurnRate, GetOverview, GetStreaks
 from engine.views import BurnRates, Overview, StreaksView
 from engine.views_badges import BadgesView
+from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 
 
@@ -18,7 +19,7 @@ async def streaks(call: Call) -> Answer:
 
 async def badges(call: Call) -> Answer:
     """Read the badges: those that were earned, and how far the others are."""
-    return await call.ask(GetBadges())
+    return await call.ask(GetBadges(limit=call.query.limit, cursor=call.query.cursor))
 
 
 async def overview(call: Call) -> Answer:
@@ -29,6 +30,6 @@ async def overview(call: Call) -> Answer:
 ROUTES = [
     route("GET /burn-rate", burn_rate, tag="insights", answer=BurnRates),
     route("GET /streaks", streaks, tag="insights", answer=StreaksView),
-    route("GET /badges", badges, tag="insights", answer=BadgesView),
+    route("GET /badges", badges, tag="insights", query=PageQuery, answer=BadgesView),
     route("GET /overview", overview, tag="insights", answer=Overview),
 ]

@@ -80,7 +80,7 @@ def _skip(cursor: str | None) -> int:
 
 
 async def _own(call: Call, leaderboard_id: str) -> set[str]:
-    known = msgspec.json.decode((await call.ask(GetChallenges())).body, type=ChallengesView)
+    known = msgspec.json.decode((await call.ask(GetChallenges(limit=500))).body, type=ChallengesView)
     return {one.member for one in known.items if one.leaderboard_id == leaderboard_id and one.member is not None}
 
 

@@ -7,6 +7,7 @@ from engine.queries import GetMandates
 from engine.views_settlement import InstructionView, MandateView
 from serve.api import challenges
 from serve.api.challenges import REFUSALS, ChallengeView, Confirmation
+from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 
 
@@ -29,7 +30,7 @@ async def confirm_mandate(call: Call) -> Answer:
 
 async def list_mandates(call: Call) -> Answer:
     """List the mandates: one at most."""
-    return await call.ask(GetMandates())
+    return await call.ask(GetMandates(limit=call.query.limit, cursor=call.query.cursor))
 
 
 async def end_mandate(call: Call) -> Answer:
@@ -61,7 +62,7 @@ ROUTES = [
         answer=MandateView,
         also=REFUSALS,
     ),
-    route("GET /mandates", list_mandates, tag="settlement", answer=MandatePage),
+    route("GET /mandates", list_mandates, tag="settlement", query=PageQuery, answer=MandatePage),
     route("DELETE /mandates/{mandate_id}", end_mandate, tag="settlement", status=204),
     route(
         "POST /instructions/{instruction_id}/opt-out",

@@ -2,12 +2,13 @@
 
 from engine.commands.saving_challenges import ChallengeTerms, JoinChallenge, LeaveChallenge
 from engine.saving_challenges import ChallengesView, ChallengeView, GetChallenges
+from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 
 
 async def list_challenges(call: Call) -> Answer:
     """List what can be begun, and one's own: running ones, then the last that are over."""
-    return await call.ask(GetChallenges())
+    return await call.ask(GetChallenges(limit=call.query.limit, cursor=call.query.cursor))
 
 
 async def join_challenge(call: Call) -> Answer:
@@ -22,7 +23,7 @@ async def leave_challenge(call: Call) -> Answer:
 
 
 ROUTES = [
-    route("GET /challenges", list_challenges, tag="challenges", answer=ChallengesView),
+    route("GET /challenges", list_challenges, tag="challenges", query=PageQuery, answer=ChallengesView),
     route("POST /challenges", join_challenge, tag="challenges", body=ChallengeTerms, answer=ChallengeView, status=201),
     route("POST /challenges/{challenge_id}/leave", leave_challenge, tag="challenges", answer=ChallengeView),
 ]

@@ -192,3 +192,47 @@ async def test_groups_accounts_schedules_and_challenges_answer_as_the_document_s
     await call("POST /challenges/{challenge_id}/leave", challenge_id=begun["challenge_id"])
     await call("PUT /mandates", {"provider": "npci", "cap": 100_000})
     await call("GET /mandates")
+
+
+LISTS = ("jars", "budgets", "badges", "groups", "accounts", "categories", "recurring", "challenges", "transactions")
+
+
+async def test_every_list_comes_in_pages(walker: Walker) -> None:
+    call = walker.call
+    for name in ("goa", "bike"):
+        await call("POST /jars", {"name": name})
+        await call("PUT /budgets/{category}", {"limit": 1}, category=name)
+        await call("POST /accounts", {"name": name, "type": "bank", "currency": "INR"})
+        await call("POST /groups", {"name": name})
+        await call("POST /transactions", spend(name))
+        await call("POST /challenges", {"kind": "no_spend_days", "days": 5, "within_days": 7})
+        rule = {"amount": 1, "direction": "debit", "category": "food", "rrule": "FREQ=DAILY"}
+        await call("POST /recurring", {"name": name, "starts_on": "2026-12-01", **rule})
+    for path in LISTS:
+        await _paged(walker, f"GET /{path}")
+    group = (await call("GET /groups"))["items"][0]["group_id"]
+    await call("POST /groups/{group_id}/contributions", {"amount": 3_000}, group_id=group)
+    code = (await call("POST /groups/{group_id}/invites", group_id=group))["code"]
+    await call("POST /groups/join", {"code": code}, user="ben")
+    for _ in range(2):
+        await call("POST /groups/{group_id}/contributions", {"amount": 10}, user="ben", group_id=group)
+        await call("POST /groups/{group_id}/purchases", {"amount": 3_001}, group_id=group)
+    await _paged(walker, "GET /groups/{group_id}/purchases", group_id=group)
+    for path in ("groups/{group_id}/payouts", "mandates", "summaries", "instructions"):
+        one = await call(f"GET /{path}?limit=1", group_id=group)
+        assert set(one) == {"items", "next_cursor"}
+
+
+async def _paged(walker: Walker, line: str, group_id: str = "") -> None:
+    whole = await walker.call(f"{line}?limit=500", group_id=group_id)
+    assert len(whole["items"]) > 1, line
+    assert whole["next_cursor"] is None
+    read: list[Any] = []
+    cursor = ""
+    while len(read) < len(whole["items"]):
+        page = await walker.call(f"{line}?limit=1{cursor}", group_id=group_id)
+        read += page["items"]
+        cursor = f"&cursor={page['next_cursor']}"
+    assert (read, page["next_cursor"]) == (whole["items"], None), line
+    for bad in ("limit=0", "limit=501", "limit=x", "cursor=none", "colour=red"):
+        await walker.call(f"{line}?{bad}", refused=422, group_id=group_id)
