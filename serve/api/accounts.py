@@ -140,6 +140,8 @@ async def jwks(call: Call) -> Answer:
     return Answer(msgspec.json.encode(call.services.keys.jwks()))
 
 
+_WRONG = ((401, "It is wrong, was used, or has ended"),)
+
 ROUTES = [
     route(
         "POST /signup",
@@ -151,8 +153,8 @@ ROUTES = [
         public=True,
         also=((409, "The e-mail has an account"),),
     ),
-    route("POST /login", log_in, tag="accounts", body=LogIn, answer=TokenPair, public=True),
-    route("POST /token/refresh", refresh, tag="accounts", body=Refresh, answer=TokenPair, public=True),
+    route("POST /login", log_in, tag="accounts", body=LogIn, answer=TokenPair, public=True, also=_WRONG),
+    route("POST /token/refresh", refresh, tag="accounts", body=Refresh, answer=TokenPair, public=True, also=_WRONG),
     route("POST /logout", log_out, tag="accounts", body=Refresh, status=204, public=True),
     route("GET /jwks.json", jwks, tag="accounts", public=True),
     route("GET /profile", show_profile, tag="profile", answer=ProfileView),

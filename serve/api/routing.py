@@ -148,6 +148,10 @@ class Route(Struct, frozen=True, kw_only=True):
         return self.method is HttpMethod.POST and fields is not None and not _required(self.body)
 
 
+class NoBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a POST takes that needs to be told nothing: no body, or one without fields."""
+
+
 def _required(body: Any) -> list[str]:
     return [field.name for field in msgspec.structs.fields(body) if field.required]
 
@@ -155,6 +159,8 @@ def _required(body: Any) -> list[str]:
 def route(line: str, handler: Callable[[Call], Awaitable[Answer]], **options: Any) -> Route:
     """Return a route from its request line, `POST /jars`; its summary is the handler's docstring."""
     method, path = line.split()
+    if method == "POST":
+        options.setdefault("body", NoBody)
     return Route(method=HttpMethod(method), path=path, handler=handler, **options)
 
 
@@ -217,7 +223,7 @@ async def _carry_out(
         try:
             body = decoder.decode(raw)
         except msgspec.ValidationError as error:
-            raise of_validation(error) from None
+            raise _of_body(error, raw) from None
         except UNREADABLE as error:
             raise of_decode(error) from None
     call = Call(
@@ -231,6 +237,15 @@ async def _carry_out(
         route=route,
     )
     return await route.handler(call)
+
+
+def _of_body(error: msgspec.ValidationError, raw: bytes) -> Trouble:
+    """Return the 422 of a body that does not fit; the 400 of one that is no JSON behind what did not fit."""
+    try:
+        msgspec.json.decode(raw)
+    except UNREADABLE as malformed:
+        return of_decode(malformed)
+    return of_validation(error)
 
 
 def _path(request: Request[Any, Any, Any]) -> dict[str, str]:

@@ -159,3 +159,16 @@ async def test_paths_nobody_serves_are_problems(rest: Rest) -> None:
     for method, path, status in (("GET", "/nowhere", 404), ("DELETE", "/api/v1/overview", 405)):
         answer = await rest.http.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("body", [b'{"colour": 1,', b'{"name": 1', b"[", b'{"name": "Goa"}}'])
+async def test_what_is_no_json_is_a_400_whatever_else_it_lacks(rest: Rest, body: bytes) -> None:
+    for path in ("/jars", "/transactions", "/transactions/batch"):
+        answer = await rest.http.post(f"/api/v1{path}", content=body, headers=rest.bearer())
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/malformed"), path
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"", 409), (b"{}", 409), (b"{", 400), (b'{"amount": 1}', 422)])
+async def test_a_call_that_takes_no_body_takes_no_fields_either(rest: Rest, body: bytes, status: int) -> None:
+    answer = await rest.http.post("/api/v1/sweeps", content=body, headers=rest.bearer())
+    assert answer.status_code == status
