@@ -130,10 +130,10 @@ async def ask_group(call: Call, group_id: str, query: GetGroup | GetProposals) -
     return answered(await call.submit(Envelope(_group(call, group_id), None, msgspec.msgpack.encode(query), meta)))
 
 
-async def _profile(call: Call) -> Profile:
-    """Return who would be a member; opens an unknown user. 409 when one more group would be too many."""
+async def _profile(call: Call, group_id: str) -> Profile:
+    """Return who would be a member, or is; opens an unknown user. 409 when one more group would be too many."""
     mine = msgspec.json.decode((await call.ask(GetGroups(limit=MEMBERSHIPS_MAX))).body, type=MembershipList)
-    if len(mine.items) >= MEMBERSHIPS_MAX:
+    if len(mine.items) >= MEMBERSHIPS_MAX and all(one.group_id != group_id for one in mine.items):
         raise Trouble(409, f"you are in {MEMBERSHIPS_MAX} groups; leave one first", name="conflict")
     return msgspec.json.decode((await call.ask(GetProfile())).body, type=Profile)
 
@@ -158,9 +158,10 @@ async def create_group(call: Call) -> Answer:
     Its id comes from the idempotency key: the same request made twice is one group.
     """
     body: NewGroup = call.body
-    profile, user_id = await _profile(call), _person(call)[1]
+    user_id = _person(call)[1]
     digest = sha256(f"{call.caller.name}\n{user_id}\n{call.key}".encode()).digest()
     group_id = b32encode(digest[:10]).decode().lower()
+    profile = await _profile(call, group_id)
     command = OpenGroup(
         name=body.name,
         currency=profile.currency,
@@ -196,7 +197,7 @@ async def join_group(call: Call) -> Answer:
     group_id, secret = split_code(call.body.code)
     if not _GROUP_ID.fullmatch(group_id):
         raise Trouble(404, "no group has this code; ask for a new one", name="not-found")
-    profile = await _profile(call)
+    profile = await _profile(call, group_id)
     command = JoinGroup(member=_person(call)[1], secret=secret, currency=profile.currency, member_name=profile.name)
     outcome = await _tell(call, group_id, command)
     await _note(call, group_id, outcome)

@@ -190,3 +190,13 @@ async def test_bodies_are_checked(people: People) -> None:
         status, problem = await people.call("asha", line, body)
         assert status == 422, line
         assert problem["errors"], line
+
+
+async def test_a_group_made_twice_by_one_key_is_one_even_when_it_was_the_last_there_may_be(people: People) -> None:
+    for number in range(50):
+        made = await people.call("asha", "POST /groups", {"name": "Goa"}, key=f"k{number}")
+        assert made[0] == 201
+    assert await people.call("asha", "POST /groups", {"name": "Goa"}, key="k49") == made
+    code = await people.done("asha", f"POST /groups/{made[1]['group_id']}/invites")
+    assert (await people.call("asha", "POST /groups/join", {"code": code["code"]}))[0] == 200
+    assert (await people.call("asha", "POST /groups", {"name": "Goa"}, key="k50"))[0] == 409
