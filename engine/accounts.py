@@ -22,6 +22,7 @@ from engine.events import (
 )
 from engine.periods import local_date
 from engine.profile import Profile, check_currency
+from engine.views import TransactionView
 
 ACCOUNTS_MAX = 30
 STATEMENTS_MAX = 31
@@ -249,22 +250,25 @@ def understood(accounts: Accounts, command: RecordTransaction) -> RecordTransact
     return command
 
 
-def spendable(accounts: Accounts, command: RecordTransaction, at: datetime, currency: str) -> int | None:
+def spendable(
+    accounts: Accounts, payment: RecordTransaction | TransactionView, at: datetime, amount: int, currency: str
+) -> int | None:
     """Return what is known to be left where a round-up would be taken from, after a debit in the home currency.
 
-    That is the account that funds savings, else the one that spent. A card or a loan says nothing of money at hand.
+    That is the account that funds savings, else the one that spent, which has `amount` of the debit yet to move. A card
+    or a loan says nothing of money at hand.
     """
-    account = accounts.get(command.account_id) if command.account_id is not None else None
+    account = accounts.get(payment.account_id) if payment.account_id is not None else None
     funding = next((one for one in accounts.values() if one.funds_savings), account)
     if funding is None:
-        return command.balance_after
+        return payment.balance_after
     if funding.type not in MONEY_TYPES or funding.currency != currency:
         return None
     if funding is not account:
         return funding.balance
-    if command.balance_after is not None:
-        return command.balance_after
-    return account.balance_with(at, -command.amount)
+    if payment.balance_after is not None:
+        return payment.balance_after
+    return account.balance_with(at, -amount)
 
 
 def moved(accounts: Accounts, event: TransactionRecorded) -> None:

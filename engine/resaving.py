@@ -8,7 +8,7 @@ from datetime import date
 
 from msgspec import Struct, structs
 
-from engine import allocation, holds, roundups
+from engine import accounts, allocation, holds, roundups
 from engine.allocation import split
 from engine.behaviour import Context
 from engine.events import JarShare, Posting, RoundUp
@@ -88,7 +88,20 @@ def _rounded(state: UserState, known: TransactionView, now: TransactionView, bef
         today_saved -= min(today_saved, before.amount)
     if total > (rounding.event_cap or event_cap) or today_saved + total > (rounding.daily_cap or daily_cap):
         return RoundUp("skipped", reason="cap")
+    if rounding.floor is not None:
+        more = total - before.amount if known.status == "settled" else total
+        left = _left(state, known, now)
+        if more > 0 and left is not None and left - more < rounding.floor:
+            return RoundUp("skipped", reason="floor")
     return _staged(RoundUp("accrued", base, total - base, None, unit, before.full_unit), now)
+
+
+def _left(state: UserState, known: TransactionView, now: TransactionView) -> int | None:
+    """Return what is known to be left where a round-up is taken from, after the payment as it stands now."""
+    if not state.accounts:
+        return now.balance_after
+    moved = known.amount if known.status == "settled" and known.currency == now.currency else 0
+    return accounts.spendable(state.accounts, now, now.occurred_at, now.amount - moved, state.profile.currency)
 
 
 def _afresh(state: UserState, known: TransactionView, now: TransactionView, today: date, context: Context) -> RoundUp:
@@ -96,9 +109,10 @@ def _afresh(state: UserState, known: TransactionView, now: TransactionView, toda
     profile = state.profile
     if not now.counts_as_spend:
         return RoundUp("skipped", reason="rate_pending" if now.currency != profile.currency else "not_eligible")
+    left = _left(state, known, now)
     in_time = known.recorded_at if known.status in OPEN else context.at
     return roundups.decide(
-        roundups.Spend(now.amount, now.kind, now.direction, now.occurred_at, now.balance_after, now.provenance),
+        roundups.Spend(now.amount, now.kind, now.direction, now.occurred_at, left, now.provenance),
         roundups.Saver(
             profile.rounding,
             profile.currency,

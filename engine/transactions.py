@@ -186,7 +186,7 @@ def _round_up(
     profile = state.profile
     left = command.balance_after
     if state.accounts:
-        left = accounts.spendable(state.accounts, command, when, profile.currency)
+        left = accounts.spendable(state.accounts, command, when, command.amount, profile.currency)
     return roundups.decide(
         roundups.Spend(command.amount, command.kind, direction, when, left, command.provenance),
         roundups.Saver(
