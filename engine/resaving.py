@@ -50,7 +50,7 @@ def event_of(view: RoundUpView) -> RoundUp:
 def decided(state: UserState, known: TransactionView, now: TransactionView, today: date, context: Context) -> RoundUp:
     """Return the round-up of a changed transaction that counts. `now` has the new amount, status and category."""
     before = event_of(known.round_up)
-    if now.direction != "debit" or now.kind not in ROUND_UP_KINDS:
+    if now.direction != "debit" or now.kind not in ROUND_UP_KINDS or _to_a_person(state, known, now):
         saved = before.amount or before.reason in _AMOUNT_REASONS
         return RoundUp("skipped", reason="not_eligible") if saved else before
     if now.status in OPEN and (holds.is_estimate(now.mcc) or (now.life or NO_LIFE).drawn):
@@ -65,6 +65,11 @@ def decided(state: UserState, known: TransactionView, now: TransactionView, toda
     if before.reason not in _AMOUNT_REASONS or (before.reason == "exact_multiple" and same):
         return before
     return _staged(_afresh(state, known, now, today, context), now)
+
+
+def _to_a_person(state: UserState, known: TransactionView, now: TransactionView) -> bool:
+    """Whether a payment turns out to be to a person, and those are not saved on."""
+    return now.kind == "p2p" and known.kind != "p2p" and not state.profile.rounding.round_up_p2p
 
 
 def _staged(round_up: RoundUp, now: TransactionView) -> RoundUp:
