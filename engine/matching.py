@@ -36,8 +36,8 @@ def match(state: UserState, command: MatchTransfer, facts: Facts, context: Conte
         accepted=True,
         by=command.by,
     )
-    first = settling.changed(state, one, _leg(one, other, command.by), context, evolve)
-    second = settling.changed(state, other, _leg(other, one, command.by), context, evolve)
+    first = settling.changed(state, one, _leg(one, other, command.by), context, evolve, cause=other)
+    second = settling.changed(state, other, _leg(other, one, command.by), context, evolve, cause=one)
     changes = settling.Change([*first.events, *second.events], first.view)
     told = settling.told(state, changes, "amended", context, evolve)
     shown = Edited(transaction=first.view, budgets=told.result.budgets, also=[second.view])

@@ -102,7 +102,7 @@ def merge(state: UserState, command: MergeDuplicate, facts: Facts, context: Cont
             suggestions=[],
             flags=[flag for flag in known.flags if not flag.startswith("possible_")],
         )
-        change = _gone(state, known, gone, context, evolve)
+        change = _gone(state, known, gone, other, context, evolve)
         events, view = [judged, *change.events], change.view
     kept = _kept(state, events, other, _enriched(other, known), context, evolve)
     told = settling.told(state, settling.Change([*events[1:], *kept.events], view), "amended", context, evolve)
@@ -110,11 +110,16 @@ def merge(state: UserState, command: MergeDuplicate, facts: Facts, context: Cont
 
 
 def _gone(
-    state: UserState, known: TransactionView, gone: TransactionView, context: Context, evolve: Evolve
+    state: UserState,
+    known: TransactionView,
+    gone: TransactionView,
+    other: TransactionView,
+    context: Context,
+    evolve: Evolve,
 ) -> settling.Change:
     """Return what takes a merged report out of the books; a refund is undone as if it were void."""
     if known.kind != REFUND or known.status != "settled":
-        return settling.changed(state, known, gone, context, evolve)
+        return settling.changed(state, known, gone, context, evolve, cause=other)
     undone = refund_life.undo(state, gone, None, context, evolve)
     return settling.Change([one for one in undone.events if type(one) is not AlertRaised], undone.result.transaction)
 

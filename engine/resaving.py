@@ -131,13 +131,20 @@ def _afresh(state: UserState, known: TransactionView, now: TransactionView, toda
 
 
 def settle(
-    state: UserState, known: TransactionView, now: TransactionView, round_up: RoundUp, context: Context
+    state: UserState,
+    known: TransactionView,
+    now: TransactionView,
+    round_up: RoundUp,
+    context: Context,
+    cause: TransactionView | None,
 ) -> Saving:
     """Return the postings by which a round-up follows its transaction, stage by stage, as far as a jar has it."""
     before, today = held_now(state, known), state.profile.today(context.at)
     taken = {part.jar_id: part.amount for part in now.taken_back}
     gone = {} if known.transaction_id in state.holds else gone_with(state, known)
     staying = round_up.amount - sum(taken.values()) - sum(gone.values())
+    if round_up.amount == known.round_up.amount:
+        staying = max(staying, sum(before.values()))
     wanted_by_jar = goal(state, before, max(0, staying), today)
     was = "provisional" if known.status in OPEN else "accrued"
     stage = "provisional" if now.status in OPEN else "accrued"
@@ -147,7 +154,7 @@ def settle(
     for jar_id in {**before, **wanted_by_jar}:
         had, wanted = before.get(jar_id, 0), wanted_by_jar.get(jar_id, 0)
         if wanted < had:
-            out = take(state, jar_id, had - wanted, was, context)
+            out = take(state, jar_id, had - wanted, was, context, cause)
             wanted = had - sum(posting.amount for posting in out if posting.account in (PROMISED, RETURNED))
             postings += out
         else:
@@ -193,13 +200,24 @@ def shared(state: UserState, amount: int, today: date) -> list[JarShare]:
     return allocation.share(amount, state.jars, state.jar_order, state.allocation, today) if amount else []
 
 
-def take(state: UserState, jar_id: str, amount: int, stage: str, context: Context) -> list[Posting]:
-    """Return the postings that take back from a jar what was saved in it, as far as it is open and has it there."""
+def may_return(state: UserState, cause: TransactionView | None) -> bool:
+    """Whether `cause` may take settled money out of a jar: in a live tenant nothing that a person reports does."""
+    return cause is None or state.profile.tenant_mode != "live" or cause.provenance != "self_reported"
+
+
+def take(
+    state: UserState, jar_id: str, amount: int, stage: str, context: Context, cause: TransactionView | None = None
+) -> list[Posting]:
+    """Return the postings that take back from a jar what was saved in it, as far as it is open and has it there.
+
+    `cause` is the other transaction that takes it back: its twin, or the other leg of a transfer.
+    """
     postings: list[Posting] = []
     currency = state.profile.currency
     if stage != "provisional" and state.jars[jar_id].locked_at(context.at) is not None:
         return postings
-    for source, to in _TAKEN_FROM if stage != "provisional" else ((stage, PROMISED),):
+    taken_from = _TAKEN_FROM if may_return(state, cause) else _TAKEN_FROM[:1]
+    for source, to in taken_from if stage != "provisional" else ((stage, PROMISED),):
         account = jar_account(jar_id, source)
         part = min(amount, state.ledger.balance(account, currency))
         postings += transfer(to, account, part, currency)

@@ -169,18 +169,20 @@ def changed(
     evolve: Evolve,
     *,
     again: bool = False,
+    cause: TransactionView | None = None,
 ) -> Change:
     """Return the events that make `now` of what is known: books, spending, round-up, hold and timer follow.
 
     `now` need not know what refunds and round-up become; the view of the change does. `again`: it knows its refunds,
     and what is saved more was saved before: neither the daily cap nor a streak counts it twice.
+    `cause`: another transaction, that takes the round-up back.
     """
     today = state.profile.today(context.at)
     now = now if again else standing.with_refunds(known, now, refunds.date_of(state, now, today))
     round_up = resaving.RELEASED if known.round_up.amount else resaving.event_of(known.round_up)
     if standing.counted(now) and now.status != "reversed":
         round_up = resaving.decided(state, known, now, today, context)
-    saving = resaving.settle(state, known, now, round_up, context)
+    saving = resaving.settle(state, known, now, round_up, context, cause)
     hold = standing.hold(now, saving.net)
     held_before = known.transaction_id in state.holds
     ends = holds.ends(known) if held_before else None

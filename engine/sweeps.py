@@ -142,7 +142,7 @@ def _came(event: Any) -> bool:
     if type(event) not in (TransactionRecorded, TransactionChanged) or event.status != "settled":
         return False
     booked = [posting.amount for posting in event.postings if posting.account.startswith("income:")]
-    return bool(booked) and max(booked) < 0 and sum(booked) == -event.amount
+    return bool(booked) and max(booked) < 0 and sum(booked) == -(event.amount or 0)
 
 
 def resumed(

@@ -1,6 +1,7 @@
 """Instructions of several jars, their bounds, what the host may say: each line here ended a mutant that had lived."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from engine.behaviour import Refused
 from engine.events import JarShare
 from engine.jars import Jar
 from engine.ledger import RETURNED
+from engine.parked import KEPT
 from engine.settlement import OPEN_PAYOUTS_MAX
 from engine.transactions import jar_alerts
 from tests.support.person import Person
@@ -144,3 +146,61 @@ def test_turning_auto_saving_on_counts_failures_anew_also_after_a_deposit() -> N
     person.do(c.ReportResult(instruction_id=next(iter(person.state.settlement.open)), status="failed"), AT)
     assert person.state.settlement.failures == 1
     assert person.overview(AT)["profile"]["auto_saving"]["state"] == "on"
+
+
+def reporting(person: Person, external_id: str, **fields: Any) -> None:
+    person.do(c.RecordTransaction(external_id=external_id, source="paper", amount=10_100, currency="INR", **fields), AT)
+
+
+def test_a_refund_that_waited_in_vain_becomes_income_also_while_sweeps_are_held() -> None:
+    """Found by review: the timer raised a TypeError, and the refund stayed parked for ever."""
+    person = Person(at=AT)
+    failing(person)
+    reporting(person, "R", kind="refund", original_external_id="P")
+    person.wait(AT + KEPT + timedelta(days=1))
+    assert person.state.ledger.balance("income:refund", "INR") == -10_100
+    assert (person.state.settlement.held, person.state.settlement.incomes) == (True, 0)
+
+
+def paired(person: Person, twin: bool, **who: Any) -> str:
+    """Match the only payment with an income, or merge it into another report, by the user's word; return its id."""
+    (paid,) = person.transactions
+    reporting(person, "I", kind="purchase" if twin else "income", **who)
+    other = next(one for one in person.transactions if one != paid)
+    said = c.MergeDuplicate if twin else c.MatchTransfer
+    person.do(said(transaction_id=paid, other_id=other), AT)
+    return paid
+
+
+@pytest.mark.parametrize("twin", [False, True])
+@pytest.mark.parametrize(
+    ("mode", "provenance", "taken"), [("live", None, 0), ("live", "wallet", 900), ("sandbox", None, 900)]
+)
+def test_in_a_live_tenant_no_pair_with_an_own_report_takes_settled_money_out_of_a_jar(
+    mode: Any, provenance: Any, taken: int, twin: bool
+) -> None:
+    """Found by review: an own entry, merged or matched by the user's word, paid savings out without a second factor."""
+    person = Person(c.OpenUser(auto_saving="on", tenant_mode=mode), AT)
+    person.do(c.UpdateProfile(sweep_threshold=100), AT)
+    by_wallet: dict[str, Any] = {"origin": "service:w", "provenance": "wallet"}
+    person.do(c.RecordTransaction(external_id="P", source="upi", amount=10_100, currency="INR", **by_wallet), AT)
+    (debit,) = person.state.settlement.open
+    person.do(c.ReportResult(instruction_id=debit, status="done"), AT)
+    paired(person, twin, **(by_wallet if provenance else {}))
+    assert person.state.ledger.balance(RETURNED, "INR") == taken
+    assert stages(person, "Savings").get("settled", 0) == 900 - taken
+
+
+@pytest.mark.parametrize("twin", [False, True])
+def test_undoing_a_pair_takes_nothing_out_of_a_jar_that_the_pair_could_not(twin: bool) -> None:
+    """Found by review: the veto of a match found the jar's lock gone, and took what had stayed there."""
+    person = Person(at=AT)
+    person.do(c.RecordTransaction(external_id="P", source="upi", amount=10_100, currency="INR"), AT)
+    jar = person.state.jars[person.state.default_jar_id]
+    person.do(c.LockJar(jar_id=jar.jar_id, until=(AT + timedelta(hours=1)).isoformat()), AT)
+    paid = paired(person, twin)
+    saved = jar.saved
+    assert saved >= 900
+    undo = c.RejectDuplicate if twin else c.RejectTransfer
+    person.do(undo(transaction_id=paid), AT + timedelta(hours=2))
+    assert jar.saved == saved
