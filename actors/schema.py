@@ -166,7 +166,7 @@ outbox = sa.Table(
     sa.Column("created_at", _TIME, nullable=False),
     sa.Column("wakes", _TIME, nullable=False),
     sa.Column("tries", sa.Integer, nullable=False),
-    sa.Index("outbox_waiting", "channel", "wakes", "created_at"),
+    sa.Index("outbox_waiting", sa.text("split_part(channel, '/'::text, 1)"), "wakes", "created_at"),
 )
 
 rates_version = sa.Sequence("rates_version", metadata=metadata)

@@ -196,23 +196,18 @@ UPDATE timers SET wakes = %(wakes)b, tries = tries + 1
 WHERE slot = %(slot)b AND entity_id = %(entity_id)b AND timer_id = %(timer_id)b AND due = %(due)b
     AND EXISTS (SELECT 1 FROM own)"""
 
-_HEADS = """
-    (SELECT slot, entity_id, channel, wakes, created_at FROM outbox AS o
-    WHERE {} AND wakes <= %(until)b AND slot + 0 BETWEEN %(first)b AND %(last)b
+WAITING_MESSAGES = """
+WITH heads AS MATERIALIZED (
+    SELECT slot, entity_id, channel FROM outbox AS o
+    WHERE split_part(channel, '/', 1) = %(channel)b COLLATE "C" AND wakes <= %(until)b
+        AND slot + 0 BETWEEN %(first)b AND %(last)b
         AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.slot = o.slot AND before.entity_id = o.entity_id
             AND before.channel = o.channel AND (before.seq, before.number) < (o.seq, o.number))
-    ORDER BY wakes, created_at LIMIT %(entities)b)"""
-
-WAITING_MESSAGES = f"""
-WITH heads AS MATERIALIZED ({_HEADS.format("channel = %(channel)b")}
-    UNION ALL {_HEADS.format("channel > %(channel)b || '/' AND channel < %(channel)b || '0'")}
     ORDER BY wakes, created_at LIMIT %(entities)b
 )
 SELECT m.entity_id, m.channel, m.seq, m.number, m.outbox_id, m.body, m.created_at, m.tries
 FROM heads AS h CROSS JOIN LATERAL (SELECT * FROM outbox WHERE slot = h.slot AND entity_id = h.entity_id
     AND channel = h.channel ORDER BY seq, number LIMIT %(each)b) AS m"""
-"""'0' follows '/': the second range is that of the channel's lines. Apart, so that a channel without lines is read in
-the order of its index, however much waits."""
 
 DROP_MESSAGES = f"""
 WITH {_OWN}
