@@ -38,6 +38,20 @@ def reported(credit: TransactionView, purchase: TransactionView) -> int:
     return credit.original.amount if paid != purchase.currency and credit.original.currency == paid else 0
 
 
+def revaluation(known: TransactionView, now: TransactionView) -> int:
+    """Return by how much more, at home, refunds in the currency that was paid give back at a purchase's new rate."""
+    paid = known.refunded_original
+    if not paid or known.original.currency != now.original.currency or not now.original.amount:
+        return 0
+    return part(now, paid) - part(known, paid)
+
+
+def given(credit: TransactionView, purchase: TransactionView) -> int:
+    """Return what a credit gives back of a purchase at home, at the purchase's rate as it is now."""
+    own, paid = reported(credit, purchase), purchase.refunded_original
+    return part(purchase, paid) - part(purchase, paid - own) if own else credit.amount
+
+
 def said(view: TransactionView) -> Foreign | None:
     """Return what was reported of a converted transaction, as its event holds it."""
     original = view.original

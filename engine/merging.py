@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import structs
 
-from engine import refund_life, refunds, settling, standing, transactions
+from engine import receipts, refund_life, refunds, settling, standing, transactions
 from engine.aftermath import Evolve, copied
 from engine.behaviour import Context, Decision, Facts, Refused, invalid
-from engine.commands import EditTransaction, MergeDuplicate, RecordTransaction, RejectDuplicate
+from engine.commands import MergeDuplicate, RecordTransaction, RejectDuplicate
 from engine.events import AlertRaised, PairJudged, RoundUp, TimerSet
 from engine.kinds import UNCATEGORISED
 from engine.life import DUPLICATE, HIDDEN, OPEN
@@ -43,7 +43,9 @@ def record(state: UserState, command: RecordTransaction, twin: Seen, context: Co
     result = Recorded(streak=state.streaks[USER_STREAK].at(today), effect="none", reason=REASON)
     richer = MergeDuplicate(transaction_id=event.transaction_id, other_id=twin.transaction_id, by="rule")
     timer = TimerSet(timer_id=f"merge:{event.transaction_id}", due=context.at, command=richer)
-    return Decision([event, timer], result)
+    waiting = state.parked.of(receipts.transaction(event)) if state.parked.waiting else []
+    links = [refunds.link_later(one.credit.transaction_id, twin.transaction_id, context) for one in waiting]
+    return Decision([event, timer, *links], result)
 
 
 def outranks(command: RecordTransaction, twin: Seen) -> bool:
@@ -242,16 +244,3 @@ def _rejected(known: TransactionView, other_id: str, context: Context) -> PairJu
         accepted=False,
         by="user",
     )
-
-
-def refund(state: UserState, command: RecordTransaction, facts: Facts, context: Context) -> Decision:
-    """Decide a refund; one of a duplicate waits a moment, and then gives back the payment that counts."""
-    named = (command.origin, command.source, command.original_external_id or "")
-    purchase: TransactionView | None = facts.by_identity.get(named)
-    if purchase is None or purchase.duplicate is None:
-        return refunds.record(state, command, facts, context)
-    decision = refunds.record(state, command, Facts(), context)
-    refund_id = decision.events[0].transaction_id
-    link = EditTransaction(transaction_id=refund_id, refund_of=purchase.duplicate.of)
-    timer = TimerSet(timer_id=f"link:{refund_id}", due=context.at, command=link)
-    return structs.replace(decision, events=[*decision.events, timer])

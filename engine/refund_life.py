@@ -135,7 +135,7 @@ def _from_purchase(
     state: UserState, credit: TransactionView, original: TransactionView, context: Context, evolve: Evolve
 ) -> Undone:
     before = original.life or NO_LIFE
-    claimed = original.refunded_amount + before.refund_excess - credit.amount
+    claimed = original.refunded_amount + before.refund_excess - foreign.given(credit, original)
     room = original.refunded_amount if original.status == "reversed" else standing.counted(original)
     day = refunds.date_of(state, original, state.profile.today(context.at))
     now = standing.claimed(original, max(0, claimed), room, day)

@@ -10,7 +10,15 @@ from msgspec import UNSET, Struct, structs
 from engine import budgets, foreign, receipts, spent, standing, taking_back, transactions
 from engine.behaviour import Context, Decision, Facts, FieldError, Refused, invalid
 from engine.commands import EditTransaction, RecordTransaction, RefundPolicy
-from engine.events import DatedAmount, JarShare, Posting, TimerCancelled, TransactionRecorded, TransactionRefunded
+from engine.events import (
+    DatedAmount,
+    JarShare,
+    Posting,
+    TimerCancelled,
+    TimerSet,
+    TransactionRecorded,
+    TransactionRefunded,
+)
 from engine.kinds import INCOME_KINDS, SPEND_KINDS
 from engine.ledger import PARKED, WALLET, transfer
 from engine.life import HIDDEN
@@ -50,7 +58,7 @@ def record(
     if credit.status != "settled":
         return Decision([credit], Recorded(streak=state.streaks[USER_STREAK].at(state.profile.today(context.at))))
     if original is None or original.status in HIDDEN:
-        return _park(state, credit, context)
+        return _park(state, credit, original, context)
     check_pair(original, command.currency, "original_external_id")
     credit = structs.replace(credit, postings=[])
     from_provider = command.origin != "user"
@@ -59,13 +67,25 @@ def record(
     return Decision([event], result)
 
 
-def _park(state: UserState, credit: TransactionRecorded, context: Context) -> Decision:
+def _park(
+    state: UserState, credit: TransactionRecorded, original: TransactionView | None, context: Context
+) -> Decision:
+    """Let a refund wait; one of a duplicate waits a moment, and then gives back the payment that counts."""
     if credit.original_external_id is not None:
         state.parked.check_room(context.at)
     event = structs.replace(credit, flags=[*credit.flags, IS_PARKED])
     today = state.profile.today(context.at)
     streak = state.streaks[USER_STREAK].at(today)
-    return Decision([event, timer(receipts.transaction(event))], Recorded(streak=streak, reason=IS_PARKED))
+    timers = [timer(receipts.transaction(event))]
+    if original is not None and original.duplicate is not None:
+        timers.append(link_later(event.transaction_id, original.duplicate.of, context))
+    return Decision([event, *timers], Recorded(streak=streak, reason=IS_PARKED))
+
+
+def link_later(refund_id: str, purchase_id: str, context: Context) -> TimerSet:
+    """Return the timer by which a refund that names a duplicate gives back the payment that counts."""
+    link = EditTransaction(transaction_id=refund_id, refund_of=purchase_id, by="rule")
+    return TimerSet(timer_id=f"link:{refund_id}", due=context.at, command=link)
 
 
 def parked(state: UserState, event: TransactionRecorded) -> None:
@@ -99,7 +119,7 @@ def link(state: UserState, command: EditTransaction, facts: Facts, context: Cont
         account = EXCESS if UNMATCHED in credit.flags else PARKED
     waiting = state.parked.waiting.get(credit.transaction_id)
     policy = waiting.policy if waiting is not None else state.profile.refund_policy
-    event, result = give_back(state, original, Credit(credit, account, policy, excess=False), context)
+    event, result = give_back(state, original, Credit(credit, account, policy, excess=command.by == "rule"), context)
     timers = [TimerCancelled(timer_id=timer_id(credit.transaction_id))] if account == PARKED else []
     return Decision([event, *timers], structs.replace(result, linked=True))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import structs
 
+from engine import foreign
 from engine.events import Counted, DatedAmount, Hold, JarShare, Posting
 from engine.kinds import INCOME_KINDS, SPEND_KINDS
 from engine.ledger import HELD, OWN, WALLET
@@ -58,7 +59,7 @@ def with_refunds(known: TransactionView, now: TransactionView, day: date) -> Tra
     """
     if known.currency != now.currency:
         return now
-    total = known.refunded_amount + (known.life or NO_LIFE).refund_excess
+    total = known.refunded_amount + (known.life or NO_LIFE).refund_excess + foreign.revaluation(known, now)
     room = known.refunded_amount if now.status == "reversed" else counted(now) if is_spend(now) else 0
     return claimed(structs.replace(now, refunds=_dated(known, now)), total, room, day) if total else now
 

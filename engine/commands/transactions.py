@@ -1,7 +1,7 @@
 """Commands on payments."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -102,6 +102,8 @@ class EditTransaction(TransactionChanges, frozen=True, kw_only=True, omit_defaul
     """Change what a person may change of a transaction."""
 
     transaction_id: str
+    by: Literal["user", "rule"] = "user"
+    """`rule`: a refund whose purchase another source's report stands for; what it gives above that is other income."""
 
 
 class DeleteTransaction(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="delete_transaction"):

@@ -37,7 +37,7 @@ def _booked(state: UserState, command: RecordTransaction, facts: Facts, context:
                 return refund_life.report(state, known, command, facts, context, evolve)
             return settling.report(state, known, command, context, evolve)
     if command.kind == "refund":
-        return merging.refund(state, command, facts, context)
+        return refunds.record(state, command, facts, context)
     if state.parked.waiting or command.pending_external_id is not None:
         return arrivals.record(state, command, facts, context, evolve)
     return transactions.record(state, command, context)

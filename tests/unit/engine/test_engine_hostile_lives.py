@@ -8,6 +8,7 @@ from msgspec import structs
 
 from engine.behaviour import Refused
 from engine.commands import CreateAccount, MergeDuplicate, RecordTransaction, SweepNow
+from engine.rate_book import DatedRate
 from engine.views import TransactionView
 from tests.support.person import Person, replayed
 
@@ -173,3 +174,50 @@ def test_an_authorisation_that_is_waited_for_is_no_refund() -> None:
     person = told(report("S", pending_external_id="A"))
     with pytest.raises(Refused, match="external_id of its own"):
         person.do(refund("A"), AT)
+
+
+def _twice() -> list[RecordTransaction]:
+    """One payment from two sources; `P` is the duplicate."""
+    return [report("Q", source="upi", reference=REFERENCE), report(reference=REFERENCE)]
+
+
+def test_what_a_provider_gives_back_above_a_merged_payment_is_other_income() -> None:
+    person = told(*_twice(), refund(amount=20_000))
+    assert books(person) == {"wallet": 275, "income:refund": -275}
+
+
+def test_a_refund_that_waits_finds_its_payment_when_that_comes_as_a_duplicate() -> None:
+    theirs, ours = _twice()
+    person = told(theirs, refund(), ours)
+    assert books(person) == {"expense:food": 10_000, "wallet": -10_000}
+    assert view(person, "Q", "upi").refunded_amount == 9_725
+
+
+def test_an_announced_refund_of_a_duplicate_gives_back_the_payment_that_counts() -> None:
+    person = told(*_twice(), refund(status="pending"), refund())
+    assert books(person) == {"expense:food": 10_000, "wallet": -10_000}
+
+
+def test_a_refund_at_home_that_waits_finds_a_foreign_payment_when_its_rate_comes() -> None:
+    person = told(refund(amount=10_000), report(amount=500, currency="USD"))
+    person.outside.book.put([DatedRate("USD", "INR", AT.date(), 80, 1)])
+    person.wait(AT + timedelta(hours=1))
+    assert person.answer()["reason"] == "rate_applied"
+    assert books(person) == {"expense:food": 30_000, "wallet": -30_000}
+    assert person.state.parked.waiting == {}
+
+
+def test_a_foreign_refund_gives_back_at_the_rate_of_its_payment_whenever_that_changes() -> None:
+    days = (AT - timedelta(days=1), AT)
+    held = report(amount=10_000, currency="USD", status="authorised", occurred_at=days[0])
+    paid = report(amount=10_000, currency="USD", occurred_at=days[1])
+    back = refund(amount=5_000, currency="USD")
+    for order in ((held, back, paid), (held, paid, back), (back, held, paid)):
+        person = Person(at=AT)
+        rates = [DatedRate("USD", "INR", day.date(), rate, 1) for day, rate in zip(days, (80, 90), strict=True)]
+        person.outside.book.put(rates)
+        for command in order:
+            person.do(command, AT)
+        assert books(person) == {"expense:food": 450_000, "wallet": -450_000}
+        person.do(refund(amount=0, currency="USD", status="voided"), AT)
+        assert books(person) == {"expense:food": 900_000, "wallet": -900_000}
