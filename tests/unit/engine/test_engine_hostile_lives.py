@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from engine.behaviour import Refused
-from engine.commands import CreateAccount, MergeDuplicate, RecordTransaction, SweepNow
+from engine.commands import CreateAccount, MergeDuplicate, RecordTransaction, ReportResult, SweepNow
 from engine.rate_book import DatedRate
 from engine.views import TransactionView
 from tests.support.person import Person, replayed
@@ -221,3 +221,13 @@ def test_a_foreign_refund_gives_back_at_the_rate_of_its_payment_whenever_that_ch
         assert books(person) == {"expense:food": 450_000, "wallet": -450_000}
         person.do(refund(amount=0, currency="USD", status="voided"), AT)
         assert books(person) == {"expense:food": 900_000, "wallet": -900_000}
+
+
+def test_a_refund_that_waited_in_vain_ends_while_sweeps_are_held_and_is_no_income_that_came() -> None:
+    person = told(report(), SweepNow())
+    (debit,) = person.state.settlement.open.values()
+    person.do(ReportResult(instruction_id=debit.instruction_id, status="failed"), AT)
+    person.do(refund(original_external_id="X"), AT)
+    person.wait(AT + timedelta(days=181))
+    assert books(person)["income:refund"] == -9_725
+    assert (person.state.settlement.held, person.state.settlement.incomes) == (True, 0)
