@@ -15,6 +15,7 @@ from engine.events import AlertRaised, PairJudged, RoundUp, TimerSet
 from engine.kinds import UNCATEGORISED
 from engine.life import DUPLICATE, HIDDEN, OPEN
 from engine.pairs import Seen
+from engine.parked import IS_PARKED
 from engine.state import USER_STREAK, UserState
 from engine.views import DuplicateView, Edited, Recorded, Shown, TransactionView
 
@@ -85,17 +86,18 @@ def merge(state: UserState, command: MergeDuplicate, facts: Facts, context: Cont
         raise invalid("other_id", f"there is no other transaction {command.other_id!r}")
     if command.by == "user":
         _check(known, other)
-    events: list[Any] = []
+    judged = PairJudged(
+        type="duplicate",
+        transaction_id=known.transaction_id,
+        other_id=other.transaction_id,
+        at=context.at,
+        accepted=True,
+        by=command.by,
+    )
+    # A refund that waits is told from the state once its purchase comes: the state must know its reports too.
+    events: list[Any] = [judged] if IS_PARKED in other.flags else []
     view = known
     if known.status != DUPLICATE:
-        judged = PairJudged(
-            type="duplicate",
-            transaction_id=known.transaction_id,
-            other_id=other.transaction_id,
-            at=context.at,
-            accepted=True,
-            by=command.by,
-        )
         gone = structs.replace(
             known,
             status=DUPLICATE,
@@ -134,9 +136,13 @@ def _kept(
     context: Context,
     evolve: Evolve,
 ) -> settling.Change:
-    """Return what the payment gains, decided after what the other report gave back. A refund only changes its text."""
+    """Return what the payment gains, decided after what the other report gave back.
+
+    A refund only changes its text; one that waits for its purchase gains the link alone.
+    """
     if other.kind == REFUND:
-        return settling.Change([], richer)
+        waits = IS_PARKED in other.flags
+        return settling.Change([], structs.replace(other, reports=richer.reports) if waits else richer)
     after = copied(state) if events else state
     for event in events:
         evolve(after, event)

@@ -6,7 +6,7 @@ from msgspec import Struct, field, structs
 
 from engine.behaviour import Refused
 from engine.commands import ExpireRefund, RefundPolicy
-from engine.events import TimerSet
+from engine.events import PairJudged, TimerSet
 from engine.views import TransactionView
 
 KEPT = timedelta(days=180)
@@ -58,6 +58,19 @@ class Parked(Struct):
     def replace(self, credit: TransactionView) -> None:
         """Take over an edited refund."""
         self.waiting[credit.transaction_id] = structs.replace(self.waiting[credit.transaction_id], credit=credit)
+
+    def judged(self, event: PairJudged) -> None:
+        """Take over which reports a waiting refund has beside its own: it is told with them once it is used."""
+        if event.type != "duplicate":
+            return
+        kept, report = (
+            (event.other_id, event.transaction_id) if event.accepted else (event.transaction_id, event.other_id)
+        )
+        one = self.waiting.get(kept)
+        if one is None:
+            return
+        others = [known for known in one.credit.reports if known != report]
+        self.replace(structs.replace(one.credit, reports=[*others, report] if event.accepted else others))
 
     def release(self, transaction_id: str) -> None:
         """Forget a refund that has found its purchase."""

@@ -7,6 +7,7 @@ from engine.state import UserState
 
 def _judged(state: UserState, event: PairJudged) -> None:
     state.pairs.judge(event)
+    state.parked.judged(event)
 
 
 EVOLVE: dict[type, Evolve] = {PairJudged: _judged}

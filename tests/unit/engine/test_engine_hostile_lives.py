@@ -52,7 +52,9 @@ def books(person: Person) -> dict[str, int]:
 def test_another_report_of_a_parked_refund_does_not_take_it_from_its_purchase() -> None:
     again = refund("R2", source="upi", reference=REFERENCE, original_external_id=None)
     person = told(refund(reference=REFERENCE), again, report())
-    assert view(person, "R2", "upi").status == "duplicate"
+    second = view(person, "R2", "upi")
+    assert (second.status, second.duplicate and second.duplicate.of) == ("duplicate", view(person, "R").transaction_id)
+    assert view(person, "R").reports == [second.transaction_id], "told from the state once the purchase came"
     assert view(person, "P").refunded_amount == 9_725
     assert books(person) == {"expense:food": 10_000, "wallet": -10_000}
 
