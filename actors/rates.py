@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 from msgspec import Struct
 
+from engine.accounts.rate_book import DatedRate, RateBook
 from engine.outside import Rate
-from engine.rate_book import DatedRate, RateBook
 
 _log = logging.getLogger(__name__)
 

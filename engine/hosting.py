@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Raw
 
-from engine import alerts, leaderboards, looking_back, queries, receipts, rows_settlement, user
+from engine import alerts, queries, receipts, user
 from engine.behaviour import (
     AlertRow,
     Context,
@@ -26,7 +26,10 @@ from engine.commands import Command, OpenUser, RecordTransaction
 from engine.events import AlertRaised, Event, TimerCancelled, TimerSet
 from engine.events.saving_challenges import SavingChallengeScored
 from engine.outside import NOTHING, Outside
+from engine.payments import looking_back
 from engine.queries import Query
+from engine.rewards import leaderboards
+from engine.settlement import rows_settlement
 from engine.state import UserState
 from engine.views import Changed, Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 

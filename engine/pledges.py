@@ -34,13 +34,13 @@ from engine.group_book import (
     group_account,
 )
 from engine.groups.commands import CreditShare, SettlePayout
-from engine.instructions import alert_of, sweep
-from engine.jars import find
+from engine.jars.jars import find
+from engine.jars.locks import refuse_locked
 from engine.ledger import PROMISED, WALLET, jar_account, transfer
 from engine.letters import GROUP_MARK, letter
-from engine.locks import refuse_locked
 from engine.money import show
 from engine.paging import page
+from engine.settlement.instructions import alert_of, sweep
 from engine.state import UserState
 from engine.views import Page, Shown
 

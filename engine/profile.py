@@ -9,7 +9,7 @@ from engine.behaviour import Context, invalid
 from engine.commands import AutoSaving, OpenUser, Plan, RefundPolicy, Rounding, RoundingPatch, UpdateProfile
 from engine.commands.types import TenantMode
 from engine.events import ProfileUpdated, UserOpened
-from engine.roundups import check_rounding
+from engine.payments.roundups import check_rounding
 
 NOTIFICATIONS_MAX = 100
 

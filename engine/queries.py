@@ -5,32 +5,26 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
-from engine import (
-    accounts,
-    budgets,
-    jars,
-    periods,
-    queries_planning,
-    reads_badges,
-    reads_jars,
-    roundups,
-    sweeps,
-    views_accounts,
-    views_budgets,
-    views_settlement,
-)
+from engine import periods
+from engine.accounts import accounts, views_accounts
 from engine.behaviour import Refused
-from engine.budgets import key
-from engine.burn_rate import measure, safe_per_day
-from engine.jars import Jar
+from engine.jars import jars, reads_jars
+from engine.jars.jars import Jar
 from engine.paging import page
+from engine.payments import roundups
+from engine.planning import budgets, queries_planning, views_budgets
+from engine.planning.budgets import key
+from engine.planning.burn_rate import measure, safe_per_day
+from engine.planning.queries_planning import GetCategories, GetRecurring, GetSchedules, GetSummaries, PlanningQuery
+from engine.planning.recurring import bills
+from engine.planning.spending import OVERALL
+from engine.planning.views_budgets import BudgetView
 from engine.pledges import GetGroups, memberships
-from engine.queries_planning import GetCategories, GetRecurring, GetSchedules, GetSummaries, PlanningQuery
-from engine.recurring import bills
-from engine.saving_challenges import GetChallenges, challenges
-from engine.spending import OVERALL
+from engine.rewards import reads_badges
+from engine.rewards.saving_challenges import GetChallenges, challenges
+from engine.rewards.streaks import StreakView
+from engine.settlement import sweeps, views_settlement
 from engine.state import USER_STREAK, UserState
-from engine.streaks import StreakView
 from engine.views import (
     AutoSavingView,
     BurnRates,
@@ -40,7 +34,6 @@ from engine.views import (
     RoundingView,
     StreaksView,
 )
-from engine.views_budgets import BudgetView
 
 
 class GetOverview(Struct, frozen=True, tag="overview"):

@@ -6,8 +6,10 @@ A reaction costs nothing measurable when there is nothing to do: the purchase pa
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine import reactions_recurring, reads_badges, summaries, sweeps
 from engine.behaviour import Context
+from engine.planning import reactions_recurring, summaries
+from engine.rewards import reads_badges
+from engine.settlement import sweeps
 from engine.state import UserState
 
 Reaction = Callable[[UserState, Sequence[Any], Context], Sequence[Any]]

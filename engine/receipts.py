@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine import alerts, challenges, holds, views_settlement
+from engine import alerts, challenges
 from engine.behaviour import Turn
 from engine.events import (
     AlertRaised,
@@ -24,6 +24,8 @@ from engine.events import (
     TransactionRecorded,
     TransactionRefunded,
 )
+from engine.payments import holds
+from engine.settlement import views_settlement
 from engine.views import (
     Changed,
     DuplicateView,

@@ -2,27 +2,27 @@
 
 from msgspec import Struct, field
 
-from engine.accounts import Account
+from engine.accounts.accounts import Account
+from engine.accounts.pairs import Pairs
 from engine.alerts import AlertBook
-from engine.allocation import Allocation
-from engine.badges import BadgeBook
-from engine.budgets import Budget
-from engine.categories import Categories
 from engine.challenge_book import ChallengeBook
 from engine.events import Hold
 from engine.group_book import GroupBook
-from engine.jars import Jar
+from engine.jars.allocation import Allocation
+from engine.jars.jars import Jar
 from engine.ledger import Ledger
-from engine.pairs import Pairs
-from engine.parked import Parked
+from engine.payments.parked import Parked
+from engine.payments.roundups import SavedToday
+from engine.planning.budgets import Budget
+from engine.planning.categories import Categories
+from engine.planning.recurring import Recurring
+from engine.planning.saved_weeks import Summaries
+from engine.planning.spending import Spending
 from engine.profile import Profile
-from engine.recurring import Recurring
-from engine.roundups import SavedToday
-from engine.saved_weeks import Summaries
-from engine.saving_book import SavingBook
-from engine.settlement import Settlement
-from engine.spending import Spending
-from engine.streaks import Streak
+from engine.rewards.badges import BadgeBook
+from engine.rewards.saving_book import SavingBook
+from engine.rewards.streaks import Streak
+from engine.settlement.settlement import Settlement
 
 USER_STREAK = "user"
 
@@ -56,5 +56,5 @@ class UserState(Struct, kw_only=True):
     groups: GroupBook = field(default_factory=GroupBook)
     settlement: Settlement = field(default_factory=Settlement)
     holds: dict[str, Hold] = field(default_factory=dict)
-    """Open authorisations by transaction id, at most `engine.holds.HOLDS_MAX`."""
+    """Open authorisations by transaction id, at most `engine.payments.holds.HOLDS_MAX`."""
     saving: SavingBook = field(default_factory=SavingBook)

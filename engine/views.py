@@ -6,13 +6,13 @@ from typing import Any
 from msgspec import Struct
 
 from engine.alerts import AlertView
-from engine.budgets import BudgetLine
-from engine.burn_rate import Projection
 from engine.commands import Location
 from engine.events import DatedAmount, JarShare, Suggestion
-from engine.streaks import StreakView
-from engine.views_budgets import BudgetView
-from engine.views_jars import JarView, PlanView
+from engine.jars.views_jars import JarView, PlanView
+from engine.planning.budgets import BudgetLine
+from engine.planning.burn_rate import Projection
+from engine.planning.views_budgets import BudgetView
+from engine.rewards.streaks import StreakView
 
 
 class MerchantView(Struct, frozen=True):

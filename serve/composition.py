@@ -25,12 +25,13 @@ from actors.transport import TransportLost
 from adapters.hosts.sandbox import SandboxHost, Submit, left_alone
 from adapters.notify.outbox_file import OutboxFile
 from adapters.scores.redis_board import RedisBoards
-from engine import leaderboards, rows_settlement
 from engine.behaviour import Prediction
 from engine.commands import RecordTransaction, ReportResult
 from engine.groups.hosting import GROUP_BEHAVIOUR
 from engine.hosting import UserBehaviour
 from engine.queries import GetOverview
+from engine.rewards import leaderboards
+from engine.settlement import rows_settlement
 from online_ml.categoriser import RuleCategoriser
 from serve import envelopes
 from serve.api.app import build_app as build_api

@@ -10,10 +10,10 @@ from typing import Literal
 
 import msgspec
 
-from engine import rows_settlement
 from engine.behaviour import OutboxMessage
 from engine.commands import ReportResult
-from engine.views_settlement import InstructionView
+from engine.settlement import rows_settlement
+from engine.settlement.views_settlement import InstructionView
 
 _log = logging.getLogger(__name__)
 

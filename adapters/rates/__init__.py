@@ -1,1 +1,1 @@
-"""Exchange rates from the outside: each module is a `engine.rate_book.RateSource`."""
+"""Exchange rates from the outside: each module is a `engine.accounts.rate_book.RateSource`."""

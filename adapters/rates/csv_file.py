@@ -13,7 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from engine import money
-from engine.rate_book import DatedRate
+from engine.accounts.rate_book import DatedRate
 
 FILE_BYTES_MAX = 64 * 2**20
 _LONG = ("base", "quote", "day", "rate")

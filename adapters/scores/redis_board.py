@@ -12,9 +12,9 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from engine import leaderboards
 from engine.behaviour import OutboxMessage
-from engine.leaderboards import Score
+from engine.rewards import leaderboards
+from engine.rewards.leaderboards import Score
 
 ANSWER_S = 1.0
 _FILL = "if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) == 1 then redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1]) end"

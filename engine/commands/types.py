@@ -70,7 +70,7 @@ class Location(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tr
 class Rounding(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Round-up settings. `unit`, `floor` and caps in minor units of the home currency.
 
-    A cap that is None stands for the currency's default (`engine.roundups.default_caps`).
+    A cap that is None stands for the currency's default (`engine.payments.roundups.default_caps`).
     """
 
     unit: PositiveAmount | None = None

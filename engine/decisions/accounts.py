@@ -1,6 +1,7 @@
 """Decides commands on accounts."""
 
-from engine import accounts
+from engine.accounts import accounts
+from engine.accounts.views_accounts import account
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import CreateAccount, EditAccount, RemoveAccount
 from engine.decisions.answers import shown
@@ -8,7 +9,6 @@ from engine.decisions.handler import Decide
 from engine.events import AccountCreated, AccountEdited
 from engine.state import UserState
 from engine.views import Shown
-from engine.views_accounts import account
 
 
 def _create(state: UserState, command: CreateAccount, _: Facts, context: Context) -> Decision:

@@ -4,16 +4,16 @@ from typing import Any
 
 from msgspec import structs
 
-from engine import autopay, sweeps, views_settlement
 from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import ApplyMandate, EndMandate, ExecuteDebit, OptOut, ReportResult, SetMandate
 from engine.decisions.challenges import asked
 from engine.decisions.handler import Decide
 from engine.events import DebitPutOff, DebitSubmitted, Instruction, MandateEnded, MandateSet, TimerCancelled
-from engine.instructions import alert_of, close
+from engine.settlement import autopay, sweeps, views_settlement
+from engine.settlement.instructions import alert_of, close
+from engine.settlement.views_settlement import plain
 from engine.state import UserState
 from engine.views import Shown
-from engine.views_settlement import plain
 
 
 def _set(state: UserState, command: SetMandate, _: Facts, context: Context) -> Decision:

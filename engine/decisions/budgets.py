@@ -1,10 +1,10 @@
 """Decides commands on budgets."""
 
-from engine import budgets, views_budgets
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import DeleteBudget, SetBudget
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
+from engine.planning import budgets, views_budgets
 from engine.state import UserState
 from engine.views import Shown
 

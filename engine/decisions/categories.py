@@ -2,11 +2,11 @@
 
 from msgspec import structs
 
-from engine import categories, spent, views_categories
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import CreateCategory, EditCategory
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
+from engine.planning import categories, spent, views_categories
 from engine.state import UserState
 
 

@@ -1,14 +1,18 @@
 """Decides commands on jars."""
 
-from engine import alerts, allocation, goals, jar_transfers, jars, locks, reads_jars, streaks, sweeps, transactions
+from engine import alerts
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import CheckGoal, CreateJar, DeleteJar, DepositToJar, EditJar, SetAllocation, TransferToJar
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
 from engine.events import AlertRaised, JarDeposited, JarShare, JarTransferred
+from engine.jars import allocation, goals, jar_transfers, jars, locks, reads_jars
+from engine.jars.views_jars import DepositView, TransferView
+from engine.payments import transactions
+from engine.rewards import streaks
+from engine.settlement import sweeps
 from engine.state import USER_STREAK, UserState
 from engine.views import Shown
-from engine.views_jars import DepositView, TransferView
 
 
 def _create_jar(state: UserState, command: CreateJar, _: Facts, context: Context) -> Decision:

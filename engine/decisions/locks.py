@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from engine import alerts, jars, locks, reads_jars
+from engine import alerts
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import AskUnlock, CancelUnlock, EndLock, LockJar, UnlockJar
 from engine.decisions.answers import shown, today_of
 from engine.decisions.challenges import asked
 from engine.decisions.handler import Decide
 from engine.events import JarUnlockCancelled
+from engine.jars import jars, locks, reads_jars
 from engine.state import UserState
 from engine.views import Shown
 

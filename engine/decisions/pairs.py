@@ -1,6 +1,6 @@
 """Decides commands on reports that belong together, and on payments that wait for a rate."""
 
-from engine import matching, merging, rate_arrivals
+from engine.accounts import matching, merging, rate_arrivals
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import ApplyRate, MatchTransfer, MergeDuplicate, RejectDuplicate, RejectTransfer
 from engine.decisions.handler import Decide

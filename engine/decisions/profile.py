@@ -4,13 +4,15 @@ from typing import Any
 
 from msgspec import UNSET
 
-from engine import budgets, profile, queries, roundups
+from engine import profile, queries
 from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import DeleteBudget, OpenUser, RaiseCaps, Rounding, SetBudget, UpdateProfile
 from engine.decisions.answers import shown, today_of
 from engine.decisions.challenges import asked
 from engine.decisions.handler import Decide
-from engine.spending import OVERALL
+from engine.payments import roundups
+from engine.planning import budgets
+from engine.planning.spending import OVERALL
 from engine.state import UserState
 from engine.views import Shown
 

@@ -1,6 +1,5 @@
 """Decides commands on schedules, those of their timers included."""
 
-from engine import reactions_recurring, recurring, views_recurring
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import (
     CheckRecurring,
@@ -13,7 +12,8 @@ from engine.commands import (
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
 from engine.events import Due, RecurringDeleted, RecurringMissed
-from engine.reactions_recurring import timers
+from engine.planning import reactions_recurring, recurring, views_recurring
+from engine.planning.reactions_recurring import timers
 from engine.state import UserState
 from engine.views import Shown
 

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from engine import alerts, leaderboards, saving_challenges
+from engine import alerts
 from engine.behaviour import Context, Decision, Facts, OutboxRow, Refused
 from engine.commands.saving_challenges import JoinChallenge, LeaveChallenge, TickChallenge
 from engine.decisions.answers import shown, today_of
 from engine.decisions.handler import Decide
 from engine.events.saving_challenges import SavingChallengeEnded, SavingChallengeScored
 from engine.events.timers import TimerCancelled
-from engine.saving_book import SavingChallenge
+from engine.rewards import leaderboards, saving_challenges
+from engine.rewards.saving_book import SavingChallenge
 from engine.state import UserState
 from engine.views import Shown
 

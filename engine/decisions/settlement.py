@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine import autopay, profile, sweeps, views_settlement
+from engine import profile
 from engine.behaviour import Context, Decision, Facts, Refused
 from engine.commands import (
     AutoSaving,
@@ -17,7 +17,8 @@ from engine.decisions.autopay import put_off
 from engine.decisions.challenges import asked
 from engine.decisions.handler import Decide
 from engine.events import Instruction, InstructionIssued, SavingsNetted, SweepPlanned, TimerCancelled
-from engine.instructions import (
+from engine.settlement import autopay, sweeps, views_settlement
+from engine.settlement.instructions import (
     accrued,
     alert_of,
     check_withdrawal,
@@ -31,7 +32,7 @@ from engine.instructions import (
     same_report,
     sweep,
 )
-from engine.settlement import FAILURES_PAUSE
+from engine.settlement.settlement import FAILURES_PAUSE
 from engine.state import UserState
 from engine.views import Shown
 

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from engine import summaries
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import MakeSummary
 from engine.decisions.handler import Decide
 from engine.events import SummaryMade
+from engine.planning import summaries
 from engine.state import UserState
 from engine.views import Shown
 

@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from engine import arrivals, merging, noticing, own_entries, refund_life, refunds, settling, transactions
+from engine.accounts import merging, noticing
 from engine.behaviour import Context, Decision, Facts
 from engine.commands import (
     DeleteTransaction,
@@ -14,7 +14,8 @@ from engine.commands import (
 )
 from engine.decisions.handler import Decide
 from engine.evolution import evolve
-from engine.life import DUPLICATE
+from engine.payments import arrivals, own_entries, refund_life, refunds, settling, transactions
+from engine.payments.life import DUPLICATE
 from engine.state import UserState
 
 

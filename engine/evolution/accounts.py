@@ -1,6 +1,6 @@
 """What events of accounts do to the state."""
 
-from engine import accounts
+from engine.accounts import accounts
 from engine.events import AccountCreated, AccountEdited, AccountRemoved
 from engine.evolution.handler import Evolve
 from engine.state import UserState

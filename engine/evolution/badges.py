@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from engine import badges
 from engine.events import AlertRaised, BadgeEarned, ProfileUpdated, TransactionRecorded
 from engine.evolution.handler import Evolve
 from engine.periods import DAYS_A_WEEK
+from engine.rewards import badges
 from engine.state import USER_STREAK, UserState
 
 

@@ -1,8 +1,9 @@
 """What events of budgets and alerts do to the state."""
 
-from engine import budgets, jars
 from engine.events import AlertRaised, BudgetDeleted, BudgetSet
 from engine.evolution.handler import Evolve
+from engine.jars import jars
+from engine.planning import budgets
 from engine.state import UserState
 
 _MILESTONES = frozenset({"milestone", "jar_target_reached"})

@@ -1,8 +1,8 @@
 """What events of categories do to the state."""
 
-from engine import categories, spent
 from engine.events import CategoryCreated, CategoryEdited
 from engine.evolution.handler import Evolve
+from engine.planning import categories, spent
 from engine.state import UserState
 
 

@@ -1,7 +1,5 @@
 """What events of jars do to the state."""
 
-from engine import allocation, holds, jars, locks
-from engine.allocation import Allocation
 from engine.events import (
     AllocationSet,
     JarCreated,
@@ -16,8 +14,11 @@ from engine.events import (
 )
 from engine.evolution.handler import Evolve
 from engine.evolution.saving import jar_saved
+from engine.jars import allocation, jars, locks
+from engine.jars.allocation import Allocation
+from engine.payments import holds
+from engine.rewards.streaks import Streak, replanned
 from engine.state import USER_STREAK, UserState
-from engine.streaks import Streak, replanned
 
 
 def _jar_created(state: UserState, event: JarCreated) -> None:

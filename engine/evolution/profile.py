@@ -1,10 +1,11 @@
 """What events of the actor and its settings do to the state."""
 
-from engine import jars, profile
+from engine import profile
 from engine.events import ProfileUpdated, UserOpened
 from engine.evolution.handler import Evolve
+from engine.jars import jars
+from engine.rewards.streaks import Streak, replanned
 from engine.state import USER_STREAK, UserState
-from engine.streaks import Streak, replanned
 
 
 def _opened(state: UserState, event: UserOpened) -> None:

@@ -1,6 +1,5 @@
 """What events of schedules do to the state."""
 
-from engine import recurring
 from engine.events import (
     RecurringCreated,
     RecurringDeleted,
@@ -10,6 +9,7 @@ from engine.events import (
     RecurringUnlinked,
 )
 from engine.evolution.handler import Evolve
+from engine.planning import recurring
 from engine.state import UserState
 
 

@@ -2,7 +2,7 @@
 
 from engine.events.saving_challenges import SavingChallengeEnded, SavingChallengeJoined, SavingChallengeScored
 from engine.evolution.handler import Evolve
-from engine.saving_book import ENDED_KEPT, SavingChallenge
+from engine.rewards.saving_book import ENDED_KEPT, SavingChallenge
 from engine.state import UserState
 
 

@@ -1,8 +1,8 @@
 """What events of weekly summaries do to the state."""
 
-from engine import summaries
 from engine.events import SummaryMade, SummaryPlanned
 from engine.evolution.handler import Evolve
+from engine.planning import summaries
 from engine.state import UserState
 
 

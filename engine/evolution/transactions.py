@@ -2,10 +2,12 @@
 
 from datetime import date
 
-from engine import accounts, pairs, refunds, spent, transactions
+from engine.accounts import accounts, pairs
 from engine.events import TransactionChanged, TransactionEdited, TransactionRecorded, TransactionRefunded
 from engine.evolution.handler import Evolve
 from engine.evolution.saving import jar_saved
+from engine.payments import refunds, transactions
+from engine.planning import spent
 from engine.state import USER_STREAK, UserState
 
 

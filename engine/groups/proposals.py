@@ -9,7 +9,6 @@ from typing import Literal
 
 import msgspec
 
-from engine.allocation import split
 from engine.behaviour import Context, Decision, OutboxRow, Refused, invalid
 from engine.commands.groups import HearFromGroup, TakePurchase
 from engine.events.types import Posting
@@ -19,6 +18,7 @@ from engine.groups.events import ExpirySet, GroupEvent, ProposalAnswered, Propos
 from engine.groups.membership import applied
 from engine.groups.state import POT, GroupState, Proposal, share_account
 from engine.groups.views import ProposalView, check_member, proposal
+from engine.jars.allocation import split
 from engine.ledger import transfer
 from engine.letters import letter
 from engine.views import Shown

@@ -2,6 +2,7 @@
 
 from msgspec import UNSET, Struct, UnsetType
 
+from engine.accounts.views_accounts import AccountView, BalanceView
 from engine.commands import (
     AccountChanges,
     AccountFields,
@@ -11,7 +12,6 @@ from engine.commands import (
     RemoveAccount,
 )
 from engine.queries import GetAccount, GetAccounts, GetBalances
-from engine.views_accounts import AccountView, BalanceView
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.commands import Amount, BudgetPeriod, DeleteBudget, Rollover, SetBudget, Slug
+from engine.planning.views_budgets import BudgetView
 from engine.queries import GetBudgets
-from engine.views_budgets import BudgetView
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 from serve.problems import field_trouble

@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct, structs
 
 from engine.commands import CategoryChanges, CategoryFields, CreateCategory, EditCategory
-from engine.queries_planning import GetCategories
-from engine.views_categories import CategoryView
+from engine.planning.queries_planning import GetCategories
+from engine.planning.views_categories import CategoryView
 from serve.api.routing import Answer, Call, route
 
 

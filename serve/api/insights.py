@@ -1,8 +1,8 @@
 """What the actor knows of pace and streaks, and everything at once."""
 
 from engine.queries import GetBadges, GetBurnRate, GetOverview, GetStreaks
+from engine.rewards.views_badges import BadgesView
 from engine.views import BurnRates, Overview, StreaksView
-from engine.views_badges import BadgesView
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 

@@ -3,8 +3,6 @@
 import msgspec
 from msgspec import Struct, structs
 
-from engine import activity
-from engine.activity import JarActivity
 from engine.commands import (
     AllocationFields,
     AskUnlock,
@@ -22,8 +20,10 @@ from engine.commands import (
     TransferToJar,
     UnlockJar,
 )
+from engine.jars import activity
+from engine.jars.activity import JarActivity
+from engine.jars.views_jars import AllocationView, DepositView, JarView, TransferView
 from engine.queries import GetAllocation, GetJar, GetJars
-from engine.views_jars import AllocationView, DepositView, JarView, TransferView
 from serve.api import challenges
 from serve.api.challenges import REFUSALS, ChallengeView, Confirmation
 from serve.api.paging import PageQuery

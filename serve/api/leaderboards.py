@@ -7,10 +7,10 @@ import msgspec
 from msgspec import Struct
 
 from adapters.scores.redis_board import BoardsGone, Line
-from engine import leaderboards
 from engine.groups.views import GetGroup
-from engine.leaderboards import Score
-from engine.saving_challenges import ChallengesView, GetChallenges
+from engine.rewards import leaderboards
+from engine.rewards.leaderboards import Score
+from engine.rewards.saving_challenges import ChallengesView, GetChallenges
 from serve.api.groups import ask_group
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route

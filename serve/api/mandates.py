@@ -4,7 +4,7 @@ from msgspec import Struct, structs
 
 from engine.commands import ApplyMandate, EndMandate, MandateFields, OptOut, SetMandate
 from engine.queries import GetMandates
-from engine.views_settlement import InstructionView, MandateView
+from engine.settlement.views_settlement import InstructionView, MandateView
 from serve.api import challenges
 from serve.api.challenges import REFUSALS, ChallengeView, Confirmation
 from serve.api.paging import PageQuery

@@ -6,9 +6,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from engine import periods, reconciliation, rows_settlement
-from engine.reconciliation import ENTRIES_MAX, Difference, Entry, Sum
-from engine.views_settlement import InstructionView
+from engine import periods
+from engine.settlement import reconciliation, rows_settlement
+from engine.settlement.reconciliation import ENTRIES_MAX, Difference, Entry, Sum
+from engine.settlement.views_settlement import InstructionView
 from serve.api.routing import Answer, Call, route
 from serve.api.settlement import ACTING, EARLIEST_YEAR, LATEST_YEAR
 from serve.envelopes import TENANT_DEFAULTS

@@ -10,8 +10,8 @@ from engine.commands import (
     RecurringFields,
     UnlinkRecurring,
 )
-from engine.queries_planning import GetRecurring, GetSchedules
-from engine.views_recurring import RecurringView
+from engine.planning.queries_planning import GetRecurring, GetSchedules
+from engine.planning.views_recurring import RecurringView
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 

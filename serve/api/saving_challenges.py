@@ -1,7 +1,7 @@
 """Saving challenges: the catalogue, one's own, beginning and giving up. (The second factor is `challenges.py`.)"""
 
 from engine.commands.saving_challenges import ChallengeTerms, JoinChallenge, LeaveChallenge
-from engine.saving_challenges import ChallengesView, ChallengeView, GetChallenges
+from engine.rewards.saving_challenges import ChallengesView, ChallengeView, GetChallenges
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from engine import rows_settlement
 from engine.commands import PositiveAmount, ReportResult, RequestWithdrawal, ShortText, SweepNow, Withdraw
 from engine.commands.settlement import Attempt
 from engine.queries import GetInstruction, GetInstructions
-from engine.views_settlement import InstructionView, NettedView, WithdrawalView
+from engine.settlement import rows_settlement
+from engine.settlement.views_settlement import InstructionView, NettedView, WithdrawalView
 from serve import envelopes
 from serve.api import challenges
 from serve.api.challenges import REFUSALS, ChallengeView, Confirmation

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from engine.events.summaries import Summary
-from engine.queries_planning import GetSummaries
+from engine.planning.queries_planning import GetSummaries
 from serve.api.paging import PageQuery
 from serve.api.routing import Answer, Call, route
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 from actors.messages import Envelope, Outcome
 from adapters.wallets import travel_app
 from engine.commands import DeleteTransaction, EditTransaction, Slug, Status, TransactionChanges
-from engine.life import AWAITED, DELETED, HIDDEN
+from engine.payments.life import AWAITED, DELETED, HIDDEN
 from engine.views import Receipt, TransactionView
 from serve import envelopes
 from serve.api.paging import decode_cursor, encode_cursor

@@ -10,11 +10,11 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from engine import money
+from engine.accounts.rate_book import DatedRate
 from engine.behaviour import Refused, Turn
 from engine.commands import Command
+from engine.planning.queries_planning import GetSchedules, GetSummaries
 from engine.queries import GetAccounts, GetBadges, Query
-from engine.queries_planning import GetSchedules, GetSummaries
-from engine.rate_book import DatedRate
 from tests.support.person import BEHAVIOUR, Person
 
 

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from actors.rates import REFRESH_S, RateTable, Stored, store
+from engine.accounts.rate_book import DatedRate
 from engine.outside import Rate
-from engine.rate_book import DatedRate
 from serve import cli
 from serve.embedded.postgres import EmbeddedPostgres
 from serve.embedded.run_folder import RunFolder, exclusive

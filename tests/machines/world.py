@@ -11,13 +11,13 @@ from datetime import date, datetime
 import msgspec
 from typing_extensions import override
 
-from engine import standing
 from engine.behaviour import Context, Facts, Prediction, Refused, Turn
 from engine.commands import Command
 from engine.ledger import HELD, check_balanced
+from engine.payments import standing
+from engine.planning.spending import OVERALL
 from engine.pledges import SPENT
 from engine.queries import GetBudgets, GetBurnRate, GetJar, GetJars, GetProfile, GetStreaks
-from engine.spending import OVERALL
 from tests.machines.anything import Seen, plain
 from tests.support.person import BEHAVIOUR, Person, replayed
 

@@ -5,8 +5,8 @@ from datetime import date
 from hashlib import sha256
 
 from adapters.calendars import recurrence
+from engine.accounts.rate_book import RateBook
 from engine.outside import Rate
-from engine.rate_book import RateBook
 
 
 class Told:

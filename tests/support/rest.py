@@ -19,10 +19,11 @@ from actors.messages import Envelope, Meta
 from actors.read_model import ReadModel
 from actors.shard import EntityShard
 from adapters.scores.redis_board import RedisBoards
-from engine import letters, rows_settlement
+from engine import letters
 from engine.commands import ReportResult
 from engine.groups.hosting import GROUP_BEHAVIOUR
 from engine.hosting import UserBehaviour
+from engine.settlement import rows_settlement
 from serve.api.app import build_app
 from serve.auth.accounts import Accounts
 from serve.auth.keys import KeyRing, load_or_create

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine import letters, rows_settlement
+from engine import letters
 from engine.behaviour import Behaviour, Context, Facts, Refused, TimerRow, Turn
 from engine.commands import Command, Confirm, OpenUser, ReportResult
 from engine.events import JarDeposited
@@ -20,6 +20,7 @@ from engine.groups.state import GroupState
 from engine.hosting import UserBehaviour
 from engine.ledger import WALLET, jar_account, transfer
 from engine.letters import GROUP_MARK, Letter
+from engine.settlement import rows_settlement
 from engine.state import UserState
 from tests.support.outside import Told
 

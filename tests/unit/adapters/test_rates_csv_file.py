@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.rates.csv_file import FILE_BYTES_MAX, CsvFile, WrongFile
-from engine.rate_book import DatedRate
+from engine.accounts.rate_book import DatedRate
 
 WIDE = "Date,USD,JPY,CYP,INR,\n2026-11-10,1.0956,155.93,N/A,93.1375,\n2026-11-09,1.09,,0.58,N/A,\n"
 """The shape of the ECB's eurofxref-hist.csv; the figures are made up."""

@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.scores.redis_board import BoardsGone, RedisBoards
-from engine import leaderboards
 from engine.behaviour import OutboxMessage
 from engine.events.saving_challenges import SavingChallengeScored
-from engine.leaderboards import Score
+from engine.rewards import leaderboards
+from engine.rewards.leaderboards import Score
 from serve.embedded.redis import EmbeddedRedis, binary
 
 BOARD = "no_spend_days-2026-11"

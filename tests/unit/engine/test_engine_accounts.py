@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.accounts import ACCOUNTS_MAX, MOVES_MAX, STATEMENTS_MAX
+from engine.accounts.accounts import ACCOUNTS_MAX, MOVES_MAX, STATEMENTS_MAX
 from engine.behaviour import Refused
 from engine.commands import CreateAccount, EditAccount, RemoveAccount
 from tests.support.book import AT, Book

@@ -6,10 +6,10 @@ from typing import get_args
 import pytest
 from msgspec import Struct
 
-from engine import activity
 from engine.behaviour import Turn
 from engine.commands import CreateJar, DeleteJar, DepositToJar, RecordTransaction
 from engine.events import Event, JarDeposited, Posting
+from engine.jars import activity
 from engine.views import Shown
 from tests.support.person import Person
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import autopay, ledger
 from engine import commands as c
+from engine import ledger
 from engine.behaviour import Refused
 from engine.events import DebitPutOff, DebitSubmitted
+from engine.settlement import autopay
 from tests.support.person import Person
 
 IST = timezone(timedelta(hours=5, minutes=30))

@@ -9,7 +9,6 @@ from msgspec import ValidationError, convert, msgpack
 
 from engine import alerts, ledger, profile
 from engine.behaviour import Refused
-from engine.budgets import key
 from engine.commands import (
     AMOUNT_MAX,
     CreateJar,
@@ -27,8 +26,9 @@ from engine.commands import (
     TransactionFields,
     UpdateProfile,
 )
+from engine.planning.budgets import key
+from engine.planning.spending import OVERALL
 from engine.queries import GetOverview
-from engine.spending import OVERALL
 from tests.support.book import Book
 
 

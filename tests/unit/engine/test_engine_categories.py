@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from engine import taxonomy
 from engine.behaviour import Refused
-from engine.categories import OWN_MAX, Categories
 from engine.commands import CreateCategory, EditTransaction, RecordTransaction, SetBudget
 from engine.kinds import CATEGORY_OF_KIND, UNCATEGORISED
-from engine.queries_planning import GetCategories
+from engine.planning import taxonomy
+from engine.planning.categories import OWN_MAX, Categories
+from engine.planning.queries_planning import GetCategories
 from online_ml.taxonomy import CATEGORIES as PREDICTED
 from tests.support.person import Person
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from engine.accounts.rate_book import DatedRate
 from engine.behaviour import Refused
 from engine.commands import CreateAccount, MergeDuplicate, RecordTransaction, ReportResult, SweepNow
-from engine.rate_book import DatedRate
 from engine.views import TransactionView
 from tests.support.person import Person, replayed
 

@@ -8,11 +8,11 @@ import pytest
 from engine import commands as c
 from engine.behaviour import Refused
 from engine.events import JarShare
-from engine.jars import Jar
+from engine.jars.jars import Jar
 from engine.ledger import RETURNED
-from engine.parked import KEPT
-from engine.settlement import OPEN_PAYOUTS_MAX
-from engine.transactions import jar_alerts
+from engine.payments.parked import KEPT
+from engine.payments.transactions import jar_alerts
+from engine.settlement.settlement import OPEN_PAYOUTS_MAX
 from tests.support.person import Person
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)

@@ -8,9 +8,9 @@ from engine.behaviour import Refused
 from engine.commands import RecordTransaction
 from engine.events import Posting
 from engine.ledger import ACCOUNTS_MAX, VOLUME_MAX, Ledger, accrued_holder, check_balanced, transfer
-from engine.parked import PARKED_MAX
+from engine.payments.parked import PARKED_MAX
+from engine.payments.roundups import SavedToday
 from engine.periods import local_midnight
-from engine.roundups import SavedToday
 from tests.support.person import Person
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import activity, holds, life
 from engine.behaviour import Refused
 from engine.commands import (
     CreateJar,
@@ -21,6 +20,8 @@ from engine.commands import (
     UpdateProfile,
 )
 from engine.events import TimerCancelled
+from engine.jars import activity
+from engine.payments import holds, life
 from engine.views import TransactionView
 from tests.support.person import BEHAVIOUR, Person, replayed
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.accounts.pairs import REJECTED_MAX, SEEN_MAX, reference_key
 from engine.behaviour import Refused
 from engine.commands import CreateAccount, MergeDuplicate, OpenUser, RecordTransaction, RejectTransfer
-from engine.pairs import REJECTED_MAX, SEEN_MAX, reference_key
 from tests.support.person import Person, replayed
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)

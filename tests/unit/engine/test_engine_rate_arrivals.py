@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from engine.accounts.rate_book import DatedRate
+from engine.accounts.rates import TRIES_MAX
 from engine.commands import CreateAccount, OpenUser, RecordTransaction, SetBudget
-from engine.rate_book import DatedRate
-from engine.rates import TRIES_MAX
 from tests.support.person import Person, replayed
 
 AT = datetime(2026, 11, 10, 9, tzinfo=UTC)

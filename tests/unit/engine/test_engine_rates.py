@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import money
+from engine.accounts.rate_book import DatedRate, RateBook
+from engine.accounts.rates import converted, shown
 from engine.commands import OpenUser, RecordTransaction
 from engine.outside import Rate
-from engine.rate_book import DatedRate, RateBook
-from engine.rates import converted, shown
 from tests.support.person import Person, replayed
 
 DAY = date(2026, 11, 10)

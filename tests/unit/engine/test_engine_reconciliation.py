@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.reconciliation import Entry, Sum, compare, sums
-from engine.views_settlement import InstructionView
+from engine.settlement.reconciliation import Entry, Sum, compare, sums
+from engine.settlement.views_settlement import InstructionView
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import recurring_match
 from engine.behaviour import Refused
 from engine.commands import (
     CheckRecurring,
@@ -17,7 +16,8 @@ from engine.commands import (
     RemindRecurring,
     UpdateProfile,
 )
-from engine.recurring import AHEAD_DAYS, DATES_KEPT, SCHEDULES_MAX
+from engine.planning import recurring_match
+from engine.planning.recurring import AHEAD_DAYS, DATES_KEPT, SCHEDULES_MAX
 from tests.support.person import BEHAVIOUR, Person, replayed
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import activity, allocation, ledger
+from engine import ledger
 from engine.behaviour import Refused
 from engine.commands import (
     CreateJar,
@@ -19,7 +19,8 @@ from engine.commands import (
     SweepNow,
     UndoRefund,
 )
-from engine.parked import KEPT, PARKED_MAX
+from engine.jars import activity, allocation
+from engine.payments.parked import KEPT, PARKED_MAX
 from engine.queries import GetBurnRate
 from tests.support.person import BEHAVIOUR, Person, replayed
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.budgets import Budget, percent
 from engine.commands import AMOUNT_MAX, EditTransaction, RecordTransaction, Rollover, SetBudget
 from engine.periods import budget_period
+from engine.planning.budgets import Budget, percent
 from engine.queries import GetBudgets
 from tests.support import naive
 from tests.support.person import Person

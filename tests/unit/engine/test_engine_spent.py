@@ -2,10 +2,10 @@
 
 from datetime import UTC, date, datetime
 
-from engine import spent
 from engine.commands import RecordTransaction, SetBudget
+from engine.planning import spent
+from engine.planning.spending import Spending
 from engine.queries import GetBudgets
-from engine.spending import Spending
 from tests.support.person import BEHAVIOUR, Person
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.commands import DepositToJar, MakeSummary, RecordTransaction, UpdateProfile
-from engine.queries_planning import GetSummaries
-from engine.saved_weeks import SUMMARIES_KEPT, WEEKS_KEPT, Summaries
+from engine.planning.queries_planning import GetSummaries
+from engine.planning.saved_weeks import SUMMARIES_KEPT, WEEKS_KEPT, Summaries
 from tests.support.person import BEHAVIOUR, Person, replayed
 
 AT = datetime(2026, 11, 20, 6, tzinfo=UTC)

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import standing
 from engine.alerts import AlertView
 from engine.behaviour import Behaviour, Context, Facts, Refused, Turn
 from engine.commands import EditTransaction, RecordTransaction
 from engine.groups.hosting import GROUP_BEHAVIOUR
 from engine.letters import GROUP_MARK
+from engine.payments import standing
 from engine.queries import GetOverview
 from engine.state import UserState
 from engine.views import TransactionView

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine import activity, ledger
+from engine import ledger
 from engine.behaviour import Refused
 from engine.commands.groups import (
     ContributeFromJar,
@@ -31,6 +31,7 @@ from engine.groups.commands import (
 from engine.groups.membership import INVITES_MAX, MEMBERS_MAX, split_code
 from engine.groups.proposals import PROPOSALS_MAX
 from engine.groups.views import GetGroup, GetProposals, answer
+from engine.jars import activity
 from tests.support.town import USERS, Citizen, Town
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)

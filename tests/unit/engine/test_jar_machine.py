@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from engine import commands as c
-from engine.badge_catalogue import ROUND_UPS
 from engine.behaviour import Refused
 from engine.events import JarDeposited, TransactionChanged, TransactionRecorded, TransactionRefunded
 from engine.ledger import jar_account
 from engine.queries import GetAllocation
+from engine.rewards.badge_catalogue import ROUND_UPS
 from tests.support.person import Person
 
 START = datetime(2026, 11, 2, 6, tzinfo=UTC)

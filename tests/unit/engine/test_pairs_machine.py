@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from engine import standing
+from engine.accounts.rate_book import DatedRate
 from engine.behaviour import Refused
 from engine.commands import (
     CreateAccount,
@@ -19,8 +19,8 @@ from engine.commands import (
     RejectDuplicate,
     RejectTransfer,
 )
-from engine.rate_book import DatedRate
-from engine.spending import DAYS_KEPT
+from engine.payments import standing
+from engine.planning.spending import DAYS_KEPT
 from engine.views import TransactionView
 from tests.support.person import Person, replayed
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import leaderboards, saving_challenges
 from engine.behaviour import Refused
 from engine.commands import DepositToJar, OpenUser, ReportResult
 from engine.commands.saving_challenges import JoinChallenge, TickChallenge
 from engine.events import TimerSet
 from engine.groups.commands import OpenGroup
 from engine.hosting import BEHAVIOUR
-from engine.saving_book import ENDED_KEPT, RUNNING_MAX
-from engine.saving_challenges import GetChallenges
+from engine.rewards import leaderboards, saving_challenges
+from engine.rewards.saving_book import ENDED_KEPT, RUNNING_MAX
+from engine.rewards.saving_challenges import GetChallenges
 from tests.support.person import Person
 from tests.support.town import Town
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 from engine import commands as c
 from engine.behaviour import Refused, Turn
 from engine.events import InstructionClosed
-from engine.jars import STAGES
+from engine.jars.jars import STAGES
 from engine.ledger import PROMISED, RETURNED, RETURNING, WALLET, check_balanced, jar_account
 from tests.support.person import BEHAVIOUR, Person, replayed
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
-from engine import activity, spent, taxonomy
 from engine import commands as c
 from engine.behaviour import Context, Facts, Refused
 from engine.events import AlertRaised, JarDeleted, TransactionRecorded, TransactionRefunded
+from engine.jars import activity
 from engine.ledger import check_balanced, jar_account
+from engine.planning import spent, taxonomy
 from engine.queries import GetBudgets, GetBurnRate, GetJars, GetOverview, GetStreaks
 from tests.support import naive
 from tests.support.outside import Told

@@ -11,11 +11,11 @@ from actors.messages import Envelope, Meta
 from actors.shard import EntityShard
 from adapters.hosts.sandbox import REFUSED, SandboxHost, executed, left_alone
 from engine import commands as c
-from engine import rows_settlement
 from engine.behaviour import OutboxMessage
 from engine.hosting import UserBehaviour
 from engine.queries import GetInstructions, GetJars
-from engine.views_settlement import instruction
+from engine.settlement import rows_settlement
+from engine.settlement.views_settlement import instruction
 from serve.composition import reporting
 from tests.support.memory_journal import MemoryJournal
 from tests.support.outside import Told

@@ -1,0 +1,1 @@
+"""Payments: every report of one, through its whole life."""

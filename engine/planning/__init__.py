@@ -1,0 +1,1 @@
+"""What is spent and what is to come: budgets, pace, categories, schedules, summaries."""

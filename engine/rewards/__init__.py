@@ -1,0 +1,1 @@
+"""What saving earns: streaks, badges, saving challenges, leaderboards."""

@@ -1,0 +1,1 @@
+"""From a promise to moved money: sweeps, instructions, mandates, reconciliation."""
