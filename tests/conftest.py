@@ -1,5 +1,6 @@
 """Fixtures that every kind of test may ask for."""
 
+import gc
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -22,3 +23,9 @@ def database_url(migrated_template: str) -> Iterator[str]:
     """A fresh database at the newest schema."""
     with new_database(server_url(), migrated_template) as url:
         yield url
+
+
+def pytest_collection_finish() -> None:
+    """Leave what importing made out of every later collection: thousands of tests would walk it again and again."""
+    gc.collect()
+    gc.freeze()

@@ -152,7 +152,8 @@ def test_a_batch_answers_each_event_in_order(wallet: httpx.Client, person: httpx
     assert results[11] == {**results[10], "duplicate": True}
     recorded = [r for r in results if "seq" in r and not r["duplicate"]]
     seqs = [r["seq"] for r in recorded]
-    assert seqs == list(range(seqs[0], seqs[0] + 47))
+    assert len(seqs) == 47
+    assert seqs == sorted(set(seqs)), "in order; what the host reports meanwhile takes a turn in between"
     assert recorded[0]["transaction"]["origin"] == "service:wallet"
 
 
