@@ -12,6 +12,7 @@ from asyncio import CancelledError, Event, Task, create_task, gather, sleep, tim
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from actors.alarm import rest
 from actors.journal import Journal, JournalError
 from actors.limits import Limits
 from engine.behaviour import OutboxMessage, OutboxRow
@@ -72,21 +73,10 @@ class Pump:
                     await sleep(pause)
                     pause = min(2 * pause, self._limits.back_off_s_max)
                 else:
-                    await self._rest()
+                    await rest(self._wake, self._limits.outbox_poll_s, self._next, self._now)
         finally:
             for lane in self._lanes.values():
                 lane.cancel()
-
-    async def _rest(self) -> None:
-        """Wait for a turn that sends, for a lane that is through, for a parked message; at most until the next poll."""
-        pause = self._limits.outbox_poll_s
-        if self._next is not None:
-            pause = min(pause, max(0.0, (self._next - self._now()).total_seconds()))
-        try:
-            async with timeout(pause):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
 
     async def _begin(self, term: int) -> None:
         """Start a lane for each entity with something to deliver, as far as there is room. Raises `JournalError`."""

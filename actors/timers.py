@@ -5,10 +5,11 @@ row is gone with the commit of the turn or not at all. Whoever owns the shard fi
 """
 
 import logging
-from asyncio import Event, sleep, timeout
+from asyncio import Event, sleep
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
+from actors.alarm import rest
 from actors.feed import rfc3339
 from actors.journal import DueTimer, Journal, JournalError
 from actors.limits import Limits
@@ -92,18 +93,7 @@ class Timers:
                 await sleep(self._limits.timers_poll_s)
             else:
                 if not more:
-                    await self._rest()
-
-    async def _rest(self) -> None:
-        """Wait for the next timer known of, for a nudge, at most until the next poll."""
-        pause = self._limits.timers_poll_s
-        if self._next is not None:
-            pause = min(pause, max(0.0, (self._next - self._now()).total_seconds()))
-        try:
-            async with timeout(pause):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+                    await rest(self._wake, self._limits.timers_poll_s, self._next, self._now)
 
     async def _pass(self, term: int) -> bool:
         """Fire what is due, up to a bound; return whether there may be more. Raises `JournalError`."""

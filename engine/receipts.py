@@ -139,8 +139,53 @@ def receipt(turn: Turn, *, duplicate: bool) -> Receipt:
 
 def changed(turn: Turn, result: Changed, *, duplicate: bool) -> Receipt:
     """Return the receipt of another report of a known transaction: amounts as they stand, jars as they moved."""
+    return _known(
+        turn,
+        result,
+        result.transaction.round_up,
+        jar_postings=_moved(turn),
+        told=[alerts.view(e) for e in turn.events if type(e) is AlertRaised],
+        effect=result.effect,
+        reason=result.reason,
+        duplicate=duplicate,
+    )
+
+
+def _moved(turn: Turn) -> list[JarShare]:
+    """Return what a purchase put into jars, and what the refunds that had waited for it took back again."""
+    return [part for event in turn.events for part in getattr(event, "shares", ())]
+
+
+def refund(turn: Turn, event: TransactionRefunded, result: Refunded, *, duplicate: bool = False) -> Receipt:
+    """Return the receipt of a refund: it saves nothing, `jar_postings` are what was taken back."""
+    return _known(
+        turn,
+        result,
+        _SAVES_NOTHING,
+        jar_postings=event.shares,
+        told=[],
+        effect="refunded",
+        reason=None,
+        duplicate=duplicate,
+    )
+
+
+_SAVES_NOTHING = RoundUpView("skipped", 0, 0, 0, None)
+
+
+def _known(
+    turn: Turn,
+    result: Changed | Refunded,
+    saved: RoundUpView,
+    *,
+    jar_postings: list[JarShare],
+    told: list[alerts.AlertView],
+    effect: str,
+    reason: str | None,
+    duplicate: bool,
+) -> Receipt:
+    """Return a receipt that shows a transaction as it stands after the turn."""
     view = result.transaction
-    saved = view.round_up
     return Receipt(
         transaction_id=view.transaction_id,
         external_id=view.external_id,
@@ -155,48 +200,14 @@ def changed(turn: Turn, result: Changed, *, duplicate: bool) -> Receipt:
         base_saved=saved.base,
         boost_saved=saved.boost,
         skipped_reason=saved.reason,
-        jar_postings=_moved(turn),
+        jar_postings=jar_postings,
         anomaly=None,
-        alerts=[alerts.view(e) for e in turn.events if type(e) is AlertRaised],
-        effect=result.effect,
-        reason=result.reason,
+        alerts=told,
+        effect=effect,
+        reason=reason,
         budgets=result.budgets,
         streak=result.streak,
         transaction=view,
-        duplicate=duplicate,
-    )
-
-
-def _moved(turn: Turn) -> list[JarShare]:
-    """Return what a purchase put into jars, and what the refunds that had waited for it took back again."""
-    return [part for event in turn.events for part in getattr(event, "shares", ())]
-
-
-def refund(turn: Turn, event: TransactionRefunded, result: Refunded, *, duplicate: bool = False) -> Receipt:
-    """Return the receipt of a refund: it saves nothing, `jar_postings` are what was taken back."""
-    credit = result.transaction
-    return Receipt(
-        transaction_id=credit.transaction_id,
-        external_id=credit.external_id,
-        user_id=user_id(turn.entity_id),
-        seq=turn.seq,
-        amount=credit.amount,
-        currency=credit.currency,
-        category=credit.category,
-        confidence=credit.confidence,
-        rounded_to=credit.amount,
-        saved_amount=0,
-        base_saved=0,
-        boost_saved=0,
-        skipped_reason=None,
-        jar_postings=event.shares,
-        anomaly=None,
-        alerts=[],
-        effect="refunded",
-        reason=None,
-        budgets=result.budgets,
-        streak=result.streak,
-        transaction=credit,
         duplicate=duplicate,
     )
 
