@@ -33,7 +33,7 @@ from engine.settlement import rows_settlement
 from engine.state import UserState
 from engine.views import Changed, Declined, Edited, Receipt, Recorded, Refunded, Result, TransactionView
 
-STATE_SCHEMA = "user/21"
+STATE_SCHEMA = "user/22"
 """Names the snapshot's format; change it whenever `UserState` changes shape, and old snapshots are rebuilt."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -86,7 +86,7 @@ def merge(state: UserState, command: MergeDuplicate, facts: Facts, context: Cont
     if other is None or command.other_id == command.transaction_id or other.status in HIDDEN:
         raise invalid("other_id", f"there is no other transaction {command.other_id!r}")
     if command.by == "user":
-        _check(known, other)
+        _check(state, known, other)
     judged = PairJudged(
         type="duplicate",
         transaction_id=known.transaction_id,
@@ -162,10 +162,11 @@ def _may(known: TransactionView, other: TransactionView) -> bool:
     return ((by_hand or refund) and known.status in _COUNTS) or (known.status in OPEN and other.status == "settled")
 
 
-def _check(known: TransactionView, other: TransactionView) -> None:
+def _check(state: UserState, known: TransactionView, other: TransactionView) -> None:
     if known.status == DUPLICATE:
         raise Refused("conflict", "the transaction is a duplicate already; DELETE its duplicate-of first")
-    if known.reports:
+    seen = state.pairs.seen.get(known.transaction_id)
+    if known.reports or (seen is not None and seen.is_reported):
         raise Refused("conflict", "other reports are merged into the transaction; merge the other one into it instead")
     if known.direction != other.direction:
         raise invalid("other_id", f"is a {other.direction}, the transaction a {known.direction}")
@@ -204,7 +205,7 @@ def reject(state: UserState, command: RejectDuplicate, facts: Facts, context: Co
     """Decide that a transaction is a payment of its own; one that was merged counts again. Raises `Refused`."""
     known = facts.transactions.get(command.transaction_id)
     if command.of is not None:
-        return _without(known, command.of, context)
+        return _without(known, facts.transactions.get(command.of), command.of, context)
     if known is None:
         raise Refused("not_found", f"there is no transaction {command.transaction_id!r}")
     if known.status != DUPLICATE or known.duplicate is None:
@@ -217,13 +218,16 @@ def reject(state: UserState, command: RejectDuplicate, facts: Facts, context: Co
     told = settling.told(state, change, "amended", context, evolve)
     judged = _rejected(known, known.duplicate.of, context)
     leave = RejectDuplicate(transaction_id=known.duplicate.of, of=known.transaction_id)
-    timer = TimerSet(timer_id=f"unmerge:{known.transaction_id}", due=context.at, command=leave)
+    timer_id = f"unmerge:{known.transaction_id}:{known.duplicate.of}"
+    timer = TimerSet(timer_id=timer_id, due=context.at, command=leave)
     return Decision([judged, *told.events, timer], Edited(change.view, told.result.budgets))
 
 
-def _without(payment: TransactionView | None, report: str, context: Context) -> Decision:
-    """Take a report that is a payment of its own off the list of the one it was merged into."""
+def _without(payment: TransactionView | None, was: TransactionView | None, report: str, context: Context) -> Decision:
+    """Take a report that is a payment of its own off the list of the one it was merged into; unless it is again."""
     if payment is None or report not in payment.reports:
+        return Decision([], Shown())
+    if was is not None and was.duplicate is not None and was.duplicate.of == payment.transaction_id:
         return Decision([], Shown())
     view = structs.replace(payment, reports=[one for one in payment.reports if one != report])
     return Decision([_rejected(payment, report, context)], Edited(view))

@@ -49,6 +49,8 @@ class Seen(Struct, array_like=True, gc=False):
     reference: str | None = None
     is_leg: bool = False
     """Whether it is matched as a transfer: other reports of it still come, another leg does not."""
+    is_reported: bool = False
+    """Whether another report counts as one of it, though its row may learn so a moment later."""
 
 
 class Pairs(Struct):
@@ -77,6 +79,8 @@ class Pairs(Struct):
         key = pair_key(event.type, event.transaction_id, event.other_id)
         if not event.accepted:
             self.rejected = [*(one for one in self.rejected if one != key), key][-REJECTED_MAX:]
+            if event.type == "duplicate" and (first := self.seen.get(event.other_id)) is not None:
+                first.is_reported = False
             return
         self.rejected = [one for one in self.rejected if one != key]
         if event.type == "duplicate":
@@ -136,6 +140,8 @@ def recorded(pairs: Pairs, event: TransactionRecorded) -> None:
     """Remember a payment that moved money, or will: others may be seen to belong to it."""
     if event.status == "settled" or event.status in OPEN:
         pairs.remember(seen_of(event))
+    elif event.duplicate_of is not None and (first := pairs.seen.get(event.duplicate_of)) is not None:
+        first.is_reported = True
 
 
 def changed(pairs: Pairs, event: TransactionChanged) -> None:

@@ -43,6 +43,8 @@ def needs(command: Command) -> Needs | None:
         return Needs(transaction_ids=(command.transaction_id, command.original_id))
     if isinstance(command, _PAIRS):
         return Needs(transaction_ids=(command.transaction_id, command.other_id))
+    if type(command) is RejectDuplicate and command.of is not None:
+        return Needs(transaction_ids=(command.transaction_id, command.of))
     if isinstance(command, _ALONE):
         return Needs(transaction_ids=(command.transaction_id,))
     return None

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from engine.accounts.rate_book import DatedRate
 from engine.behaviour import Refused
-from engine.commands import CreateAccount, MergeDuplicate, RecordTransaction, ReportResult, SweepNow
+from engine.commands import CreateAccount, MergeDuplicate, RecordTransaction, RejectDuplicate, ReportResult, SweepNow
 from engine.views import TransactionView
 from tests.support.person import Person, replayed
 
@@ -233,3 +233,31 @@ def test_a_refund_that_waited_in_vain_ends_while_sweeps_are_held_and_is_no_incom
     person.wait(AT + timedelta(days=181))
     assert books(person)["income:refund"] == -9_725
     assert (person.state.settlement.held, person.state.settlement.incomes) == (True, 0)
+
+
+def reported_twice() -> Person:
+    """Return a person with `X`, and `A` of which `B` is another report whose merge is a moment away."""
+    person = told(report("X", 500))
+    person.do(report("A", 725, reference=REFERENCE), AT)
+    person.do(report("B", 725, reference=REFERENCE, source="notes", origin="user"), AT)
+    return person
+
+
+def test_a_payment_whose_other_report_was_only_just_seen_is_not_merged_away() -> None:
+    person = reported_twice()
+    ids = {name: view(person, name).transaction_id for name in "XA"}
+    with pytest.raises(Refused, match="other reports"):
+        person.do(MergeDuplicate(transaction_id=ids["A"], other_id=ids["X"]), AT)
+    person.wait(AT)
+    assert view(person, "A").reports == [view(person, "B", "notes").transaction_id]
+
+
+def test_a_report_that_was_merged_elsewhere_and_parted_again_is_on_no_list() -> None:
+    person = reported_twice()
+    person.wait(AT)
+    ids = {"X": view(person, "X").transaction_id, "B": view(person, "B", "notes").transaction_id}
+    person.do(RejectDuplicate(transaction_id=ids["B"]), AT)
+    person.do(MergeDuplicate(transaction_id=ids["B"], other_id=ids["X"]), AT)
+    person.do(RejectDuplicate(transaction_id=ids["B"]), AT)
+    person.wait(AT)
+    assert (view(person, "A").reports, view(person, "X").reports) == ([], [])
