@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from litestar import Litestar
@@ -21,7 +21,7 @@ from actors.limits import Limits as ShardLimits
 from actors.messages import Envelope, Meta
 from actors.outbox import Handler
 from actors.read_model import ReadModel
-from actors.transport import TransportLost
+from actors.transport import Transport, TransportLost
 from adapters.hosts.sandbox import SandboxHost, Submit, left_alone
 from adapters.notify.outbox_file import OutboxFile
 from adapters.scores.redis_board import RedisBoards
@@ -59,6 +59,21 @@ READY_WITHIN_S = 2.0
 LOG = logging.getLogger("boond.composition")
 _CATEGORISER = RuleCategoriser()
 _EXPENSE = msgspec.json.Decoder(envelopes.TransactionRequest)
+
+
+class Shards(Transport, Protocol):
+    """The way to the shards, which also say how they are."""
+
+    async def stats(self) -> list[dict[str, Any]]:
+        """Return the stats of every shard. Raises `TransportLost`."""
+
+
+Connect = Callable[[RuntimeConfig], Shards]
+
+
+def over_ray(config: RuntimeConfig) -> Shards:
+    """Return the way to shards that are Ray actors."""
+    return ray_host.connect(config.namespace, config.shards)
 
 
 def predict(command: RecordTransaction) -> Prediction:
@@ -125,11 +140,11 @@ def host_config(config: RuntimeConfig) -> HostConfig:
 
 
 @asynccontextmanager
-async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]:
+async def open_services(config: RuntimeConfig, connect: Connect = over_ray) -> AsyncGenerator[Services, None]:
     """Connect this process to the journal and the shards; everything is closed at the end."""
     keys = signing.load_or_create(Path(config.data) / "keys")
     passwords = Passwords()
-    transport = ray_host.connect(config.namespace, config.shards)
+    transport = connect(config)
     async with connections.pool(config.postgres_url, "boond-reads", size_max=READ_CONNECTIONS_MAX) as pool:
         lifetimes = Lifetimes(access_s=config.access_token_s, refresh_s=config.refresh_token_s)
         boards = RedisBoards(config.redis_url) if config.redis_url else None
@@ -153,7 +168,7 @@ async def open_services(config: RuntimeConfig) -> AsyncGenerator[Services, None]
                 await boards.close()
 
 
-async def _readiness(pool: AsyncConnectionPool[Any], transport: ray_host.RayTransport) -> dict[str, str]:
+async def _readiness(pool: AsyncConnectionPool[Any], transport: Shards) -> dict[str, str]:
     return {"postgres": await _postgres_state(pool), "shards": await _shards_state(transport)}
 
 
@@ -173,7 +188,7 @@ async def _ask(pool: AsyncConnectionPool[Any]) -> None:
         await connection.execute("SELECT 1")
 
 
-async def _shards_state(transport: ray_host.RayTransport) -> str:
+async def _shards_state(transport: Shards) -> str:
     try:
         await asyncio.wait_for(transport.stats(), READY_WITHIN_S)
     except (TransportLost, TimeoutError) as error:
@@ -215,8 +230,8 @@ def _expense(principal: Any, body: bytes) -> Envelope:
 
 
 @asynccontextmanager
-async def _with_gateway(app: Litestar, config: RuntimeConfig) -> AsyncGenerator[Services, None]:
-    async with open_services(config) as services:
+async def _with_gateway(app: Litestar, config: RuntimeConfig, connect: Connect) -> AsyncGenerator[Services, None]:
+    async with open_services(config, connect) as services:
         gateway = Gateway(_ports(services), SocketLimits(heartbeat_s=config.heartbeat_s))
         app.state.gateway, app.state.origins = gateway, config.origins
         try:
@@ -225,12 +240,12 @@ async def _with_gateway(app: Litestar, config: RuntimeConfig) -> AsyncGenerator[
             await gateway.close()
 
 
-def live_app(config: RuntimeConfig) -> Litestar:
+def live_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
     """Return the application that holds sockets and nothing else: a REST redeploy never touches it."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
-        async with _with_gateway(app, config):
+        async with _with_gateway(app, config, connect):
             yield
 
     # Serve strips its prefix from the path the application sees.
@@ -243,6 +258,6 @@ def live_app(config: RuntimeConfig) -> Litestar:
     )
 
 
-def api_app(config: RuntimeConfig) -> Litestar:
+def api_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
     """Return the REST application, which also answers the travel app's socket."""
-    return build_api(lambda app: _with_gateway(app, config), [live_handler(TRAVEL_APP_PATH)])
+    return build_api(lambda app: _with_gateway(app, config, connect), [live_handler(TRAVEL_APP_PATH)])

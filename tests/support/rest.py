@@ -126,12 +126,12 @@ async def serving(
 
         app = build_app(services_of, [])
         through = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
-        async with _alive(app), httpx.AsyncClient(transport=through, base_url="http://boond") as http:
+        async with alive(app), httpx.AsyncClient(transport=through, base_url="http://boond") as http:
             yield Rest(http, keys, journal, clock, runtime)
 
 
 @asynccontextmanager
-async def _alive(app: Litestar) -> AsyncIterator[None]:
+async def alive(app: Litestar) -> AsyncIterator[None]:
     """Hold the application's lifespan in a task of its own: a fixture begins and ends in different ones."""
     up, down = asyncio.Event(), asyncio.Event()
 
