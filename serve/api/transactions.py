@@ -74,8 +74,16 @@ class BatchAnswer(Struct, frozen=True):
 async def record(call: Call) -> Answer:
     """Record one event: 201 with its receipt; 200 with the first one's when it was here before."""
     request: TransactionRequest = call.body
-    envelope = envelopes.transaction(call.caller, request, request.user_id, call.request_id)
+    envelope = envelopes.transaction(call.caller, request, _named(call, request.user_id), call.request_id)
     return _receipt(await call.submit(envelope))
+
+
+def _named(call: Call, in_body: str | None, field: str = "user_id") -> str | None:
+    """Return the user an event names, in its body or in the query; both must mean the same one."""
+    in_query: str | None = call.query.user_id
+    if in_body is not None and in_query is not None and in_body != in_query:
+        raise field_trouble(field, "names another user than user_id of the query; leave one of them out")
+    return in_query if in_body is None else in_body
 
 
 def _receipt(outcome: Outcome) -> Answer:
@@ -107,7 +115,7 @@ async def record_batch(call: Call) -> Answer:
 def _read(call: Call, item: Raw) -> Envelope | Trouble:
     try:
         request = _ONE.decode(item)
-        return envelopes.transaction(call.caller, request, request.user_id, call.request_id)
+        return envelopes.transaction(call.caller, request, _named(call, request.user_id), call.request_id)
     except msgspec.ValidationError as error:
         return of_validation(error)
     except UNREADABLE as error:
@@ -125,7 +133,9 @@ async def sync_expense(call: Call) -> Answer:
         fields = travel_app.transaction(expense)
     except travel_app.Unreadable as error:
         raise field_trouble(error.field, error.message) from None
-    envelope = envelopes.transaction(call.caller, fields, expense.userId, call.request_id, user_field="userId")
+    envelope = envelopes.transaction(
+        call.caller, fields, _named(call, expense.userId, "userId"), call.request_id, user_field="userId"
+    )
     return _receipt(await call.submit(envelope))
 
 

@@ -70,3 +70,20 @@ async def test_an_edit_of_an_amount_names_what_is_wrong(rest: Rest) -> None:
     assert (code, problem["errors"][0]["field"]) == (422, "amount")
     code, problem = await call(rest, "PATCH", f"/transactions/{made}", {"occurred_at": "2030-01-01T00:00:00Z"})
     assert (code, problem["errors"][0]["field"]) == (422, "occurred_at")
+
+
+async def test_the_user_of_an_event_may_stand_in_the_query_but_not_be_two(rest: Rest) -> None:
+    service = rest.bearer("wallet", "service")
+    event = {"external_id": "Q1", "source": "card", "currency": "INR", "amount": 1_000}
+
+    async def post(body: Any, path: str = "/transactions") -> tuple[int, Any]:
+        answer = await rest.http.post(f"/api/v1{path}?user_id=ravi", json=body, headers=service)
+        return answer.status_code, answer.json()
+
+    assert (await post(event))[1]["user_id"] == "ravi"
+    assert (await post({**event, "user_id": "ravi"}))[1]["duplicate"] is True
+    code, problem = await post({**event, "user_id": "asha"})
+    assert (code, problem["errors"][0]["field"]) == (422, "user_id")
+    _, answer = await post([{**event, "external_id": "Q2"}, {**event, "user_id": "asha"}], "/transactions/batch")
+    assert answer["results"][0]["user_id"] == "ravi"
+    assert answer["results"][1]["errors"][0]["field"] == "user_id"
