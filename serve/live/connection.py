@@ -34,7 +34,7 @@ from serve.live.protocol import (
     encode_turn,
     problem,
 )
-from serve.live.session import Beat, Close, Effect, Enter, Recover, Renew, Send, Session, Spend
+from serve.live.session import Acked, Beat, Close, Effect, Enter, Recover, Renew, Send, Session, Spend
 from serve.live.subscriptions import Subscriptions, TooManySockets
 
 _log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Connection:
     ) -> None:
         self._wire, self._ports, self._limits = wire, ports, limits
         self._subscriptions, self._expenses = subscriptions, expenses
+        self._measures = ports.measures
         self.session = Session(ports.verify, limits, ports.clock)
         self.delivery = Delivery()
         self.outbound = Outbound(wire, limits, ports.clock)
@@ -63,6 +64,11 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._stream: asyncio.Task[None] | None = None
+
+    @property
+    def ended_by(self) -> str:
+        """The close code sent or about to be; `client` while we have not ended it."""
+        return "client" if self._closing is None else str(int(self._closing.code))
 
     async def run(self) -> None:
         """Serve the socket until either side ends it."""
@@ -88,7 +94,7 @@ class Connection:
     def tick(self) -> None:
         """Do what time has made due."""
         if self.outbound.stalled():
-            self.abort(CloseCode.TOO_SLOW, f"one send took over {self._limits.stall_s:g} s; resume")
+            self._leave_behind("stall", f"one send took over {self._limits.stall_s:g} s; resume")
         else:
             self._perform(self.session.tick())
 
@@ -102,11 +108,16 @@ class Connection:
         if self._writer is not None:
             self._writer.cancel()
 
+    def _leave_behind(self, why: str, reason: str) -> None:
+        if self._closing is None:
+            self._measures.laggards.inc(why)
+        self.abort(CloseCode.TOO_SLOW, reason)
+
     def on_turn(self, seq: int, text: str) -> None:
         """Take a committed turn from the feed."""
         verdict = self.delivery.offer(seq)
         if verdict is Verdict.DELIVER:
-            self._put(self._in_their_names(text))
+            self._push(self._in_their_names(text), "feed")
         elif verdict is Verdict.CATCH_UP:
             self._restart_catch_up()
 
@@ -123,7 +134,9 @@ class Connection:
         # Never stops while the socket is open: a server that is not read from sees no pongs either.
         try:
             while True:
-                self._perform(self.session.receive(await self._wire.receive()))
+                message = await self._wire.receive()
+                self._measures.frames_received.inc()
+                self._perform(self.session.receive(message))
         except Disconnected:
             return
 
@@ -144,12 +157,14 @@ class Connection:
                     self._restart(partial(self._recover, principal, seq))
                 case Spend(principal=principal, id=id_, body=body):
                     self._spend(principal, id_, body)
+                case Acked(seq=seq):
+                    self._measures.unacknowledged.observe(max(0, self.delivery.position - seq))
                 case Beat():
                     self._beat()
 
     async def _enter(self, principal: Principal, resume: Position | None) -> None:
         """Subscribe first, then say ready, then read."""
-        entity_id = principal.entity_id
+        entity_id, began = principal.entity_id, self._ports.clock.monotonic()
         # Fresh from the journal, so that a client can have seen nothing beyond it, through whatever gateway.
         head = await self._retry(lambda: self._ports.runtime.head(entity_id))
         subscription = self._subscriptions.join(entity_id, head, self)
@@ -159,6 +174,8 @@ class Connection:
         first = await self._first_page(resume)
         self.session.entered()
         self._send(Ready(self._ports.epoch, self.delivery.head, resumed=first is not None))
+        self._measures.enter_seconds.observe(self._ports.clock.monotonic() - began)
+        self._measures.entered.inc("snapshot" if resume is None else "reset" if first is None else "resumed")
         if resume is None:
             await self._snapshot(principal)
         elif first is None:
@@ -173,8 +190,10 @@ class Connection:
         entity_id = principal.entity_id
         self.delivery.learn(await self._retry(lambda: self._ports.runtime.head(entity_id)))
         if 0 <= seq <= self.delivery.head:
+            self._measures.recovered.inc("resumed")
             self.delivery.begin(seq)
         else:
+            self._measures.recovered.inc("reset")
             await self._reset(principal)
         await self._catch_up(principal)
 
@@ -191,7 +210,7 @@ class Connection:
         for frame in page:
             await self.outbound.room()
             if self.delivery.advance(frame.seq):
-                self._put(self._in_their_names(encode_turn(frame)))
+                self._push(self._in_their_names(encode_turn(frame)), "history")
 
     async def _page(self, after: int) -> list[Frame]:
         """Read the next turns; raises `HistoryGone` when the journal goes on having none, or begins later."""
@@ -238,6 +257,7 @@ class Connection:
         if self._spending >= self._limits.expenses_in_flight_max:
             most = self._limits.expenses_in_flight_max
             refusal = problem(429, "Too Many Requests", f"at most {most} expenses in flight", retry_after_s=1)
+            self._measures.expenses.inc("too_many")
             self._send(Error(id_, refusal))
             return
         self._spending += 1
@@ -255,12 +275,22 @@ class Connection:
     def _send(self, frame: ServerFrame) -> None:
         self._put(encode(frame))
 
+    def _push(self, text: str, source: str) -> None:
+        self._measures.turns.inc(source)
+        self._put(text)
+
     def _put(self, text: str) -> None:
-        if self._closing is None and not self.outbound.offer(text):
-            self.abort(CloseCode.TOO_SLOW, "the socket does not keep up; resume")
+        if self._closing is not None:
+            return
+        if self.outbound.offer(text):
+            self._measures.queued(text, len(self.outbound))
+        else:
+            self._leave_behind("overflow", "the socket does not keep up; resume")
 
     def _end(self, close: Close) -> None:
         self._closing = close
+        if close.code is CloseCode.BAD_FRAME:
+            self._measures.frames_refused.inc()
         self.outbound.end()
         if self._stream is not asyncio.current_task():
             self._halt()
@@ -277,6 +307,7 @@ class Connection:
         try:
             await work()
         except TooManySockets as refusal:
+            self._measures.turned_away.inc("user_full")
             self.finish(CloseCode.TOO_MANY, str(refusal))
         except SnapshotRefused as refusal:
             self.finish(CloseCode.FORBIDDEN, f"no overview: {refusal}")

@@ -32,20 +32,28 @@ class Expenses:
             await asyncio.wait(set(self._tasks))
 
     async def _run(self, principal: Principal, id_: str, body: bytes, answer: Callable[[ServerFrame], None]) -> None:
+        measures, clock = self._ports.measures, self._ports.clock
+        began, outcome = clock.monotonic(), "refused"
         try:
-            answer(await self._carry_out(principal, id_, body))
+            answered = await self._carry_out(principal, id_, body)
+            outcome = "receipt" if isinstance(answered, Receipt) else "refused"
         except ExpenseRefused as refusal:
-            answer(Error(id_, refusal.problem))
+            answered = Error(id_, refusal.problem)
         except Unavailable as unavailable:
-            answer(Error(id_, _unavailable(unavailable.detail, unavailable.retry_after_s)))
+            outcome = "unavailable"
+            answered = Error(id_, _unavailable(unavailable.detail, unavailable.retry_after_s))
         except Exception:
+            outcome = "failed"
             _log.exception("expense %s of %s failed", id_, principal.entity_id)
-            answer(Error(id_, problem(500, "Internal Server Error", "the expense failed; send it again as it is")))
+            answered = Error(id_, problem(500, "Internal Server Error", "the expense failed; send it again as it is"))
+        answer(answered)
+        measures.expenses.inc(outcome)
+        measures.expense_seconds.observe(clock.monotonic() - began)
 
     async def _carry_out(self, principal: Principal, id_: str, body: bytes) -> ServerFrame:
         outcome = await self._ports.runtime.submit(self._ports.expense(principal, body))
         if outcome.status == "unavailable":
-            return Error(id_, _unavailable("the shard cannot take this now", 1.0))
+            raise Unavailable("the shard cannot take this now")
         if outcome.body is None:
             return Error(id_, self._ports.problem(outcome))
         return Receipt(id_, Raw(bytes(outcome.body)))

@@ -8,12 +8,14 @@ in the shard, the whole set is sent again now and then (Centrifugo checks positi
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from actors.messages import Frame, Pull, Pulled
 from actors.runtime import Runtime, Unavailable
 from serve.live.limits import Limits
+from serve.live.measures import LiveMeasures
 from serve.live.ports import Clock
 from serve.live.protocol import encode_turn
 
@@ -66,9 +68,10 @@ class ShardFeed:
         limits: Limits,
         clock: Clock,
         rehome: Callable[[Subscription], None],
+        measures: LiveMeasures,
     ) -> None:
         self.shard = shard
-        self._rehome = rehome
+        self._rehome, self._measures = rehome, measures
         self._gateway, self._runtime, self._limits, self._clock = gateway, runtime, limits, clock
         self._subscriptions: dict[str, Subscription] = {}
         self._unsent: dict[str, None] = {}
@@ -106,10 +109,12 @@ class ShardFeed:
         try:
             await self._round()
         except Unavailable:
+            self._measures.pulls.inc("unavailable")
             await self._back_off(self._limits.backoff_min_s)
         except Exception:
             # A loop that dies would leave its users connected and silent.
             _log.exception("pull from shard %d failed", self.shard)
+            self._measures.pulls.inc("failed")
             await self._back_off(self._limits.backoff_max_s)
 
     async def _round(self) -> None:
@@ -156,9 +161,18 @@ class ShardFeed:
         for frame in reply.frames:
             if subscription := self._subscriptions.get(frame.entity_id):
                 subscription.deliver(frame)
+        self._measures.pulls.inc("known" if known else "unknown")
+        if reply.frames and self._measures.on:
+            self._observe(reply.frames)
         if not known:
             self._send_all_again()
         return known
+
+    def _observe(self, frames: Sequence[Frame]) -> None:
+        now = self._clock.now()
+        self._measures.frames_pulled.inc(by=len(frames))
+        for frame in frames:
+            self._measures.push_lag.observe(max(0.0, now - datetime.fromisoformat(frame.at).timestamp()))
 
     def _settle(self, request: Pull, reply: Pulled) -> bool:
         """Confirm what the shard took; False when it left out some."""

@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+from collections import Counter
 from uuid import uuid4
 
+from actors.meters import Series
 from serve.live.connection import Connection
 from serve.live.expenses import Expenses
 from serve.live.limits import Limits
+from serve.live.measures import LiveMeasures
 from serve.live.outbound import Disconnected, Wire
 from serve.live.ports import Ports
 from serve.live.protocol import CloseCode
+from serve.live.session import Phase
 from serve.live.subscriptions import Subscriptions
 
 _log = logging.getLogger(__name__)
@@ -25,6 +29,7 @@ class Gateway:
         self.limits = limits or Limits()
         self.name = name or f"gateway-{uuid4().hex}"
         self._ports = ports
+        self.measures: LiveMeasures = ports.measures
         self._subscriptions = Subscriptions(self.name, ports, self.limits)
         self._expenses = Expenses(ports)
         self._connections: set[Connection] = set()
@@ -43,23 +48,36 @@ class Gateway:
         """How many users are subscribed here."""
         return len(self._subscriptions)
 
+    def series(self) -> list[Series]:
+        """Return what was counted here; the longest queue is measured anew from now on."""
+        by_phase = Counter(connection.session.phase for connection in self._connections)
+        for phase in Phase:
+            self.measures.sockets.set(by_phase[phase], phase.name.lower())
+        self.measures.users.set(self.users)
+        series = self.measures.series()
+        self.measures.queue_frames.set(0)
+        return series
+
     async def serve(self, wire: Wire) -> None:
         """Serve one accepted socket until it ends."""
         # Serve's own back-pressure hangs an upgrade or answers it with a bare 500, so admission is ours.
         if self._moving:
-            return await self._turn_away(wire, CloseCode.MOVING, "the server is moving; reconnect")
+            return await self._turn_away(wire, "moving", CloseCode.MOVING, "the server is moving; reconnect")
         if self.sockets >= self.limits.sockets_max:
-            return await self._turn_away(wire, CloseCode.TOO_MANY, f"at most {self.limits.sockets_max} sockets here")
+            reason = f"at most {self.limits.sockets_max} sockets here"
+            return await self._turn_away(wire, "gateway_full", CloseCode.TOO_MANY, reason)
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick())
         connection = Connection(wire, self._ports, self.limits, self._subscriptions, self._expenses)
         self._connections.add(connection)
+        self.measures.opened.inc()
         self._empty.clear()
         try:
             await connection.run()
         finally:
             connection.release()
             self._connections.discard(connection)
+            self.measures.closed.inc(connection.ended_by)
             if not self._connections:
                 self._empty.set()
         return None
@@ -90,7 +108,8 @@ class Gateway:
                     _log.exception("a socket's deadlines failed")
                     connection.abort(CloseCode.INTERNAL, "internal error; resume")
 
-    async def _turn_away(self, wire: Wire, code: CloseCode, reason: str) -> None:
+    async def _turn_away(self, wire: Wire, why: str, code: CloseCode, reason: str) -> None:
+        self.measures.turned_away.inc(why)
         try:
             await asyncio.wait_for(wire.close(code, reason), self.limits.close_s)
         except (TimeoutError, Disconnected):

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from actors.messages import Envelope, Outcome
 from actors.runtime import Runtime
+from serve.live.measures import LiveMeasures
 
 
 class TokenRefused(Exception):
@@ -87,3 +88,4 @@ class Ports:
     problem: Callable[[Outcome], dict[str, Any]]
     epoch: str
     clock: Clock = field(default_factory=SystemClock)
+    measures: LiveMeasures = field(default_factory=LiveMeasures)

@@ -61,12 +61,13 @@ def live_handler(path: str | Sequence[str]) -> WebsocketRouteHandler:
 
     @websocket(path if isinstance(path, str) else list(path), opt={"exclude_from_auth": True})
     async def live(socket: WebSocket[Any, Any, Any]) -> None:
+        gateway: Gateway = socket.app.state.gateway
         if not admits(socket.headers.get("origin"), socket.headers.get("host"), socket.app.state.get("origins", ())):
+            gateway.measures.turned_away.inc("origin")
             await socket.close(FORBIDDEN, "this origin may not open sockets here")
             return
         offered = socket.scope["subprotocols"]
         await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        gateway: Gateway = socket.app.state.gateway
         await gateway.serve(LitestarWire(socket))
 
     return live

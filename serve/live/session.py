@@ -84,7 +84,13 @@ class Beat(Struct, frozen=True):
     """A heartbeat is due."""
 
 
-Effect = Send | Close | Enter | Renew | Recover | Spend | Beat
+class Acked(Struct, frozen=True):
+    """The client has taken in turns up to `seq`."""
+
+    seq: int
+
+
+Effect = Send | Close | Enter | Renew | Recover | Spend | Beat | Acked
 
 
 class Allowance:
@@ -189,8 +195,8 @@ class Session:
                 if self.phase is not Phase.OPEN:
                     return self.close(CloseCode.BAD_FRAME, f"resume too early: wait for {self.phase.value}")
                 return [Recover(self.principal, seq)]
-            case Ack():
-                return []
+            case Ack(seq=seq):
+                return [Acked(seq)]
 
     def _authenticate(self, auth: Auth) -> list[Effect]:
         if self.phase is Phase.ENTERING:

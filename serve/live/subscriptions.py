@@ -59,7 +59,9 @@ class Subscriptions:
         feed = self._feeds.get(shard)
         if feed is None:
             ports = self._ports
-            feed = ShardFeed(shard, self._gateway, ports.runtime, self._limits, ports.clock, self._place)
+            feed = ShardFeed(
+                shard, self._gateway, ports.runtime, self._limits, ports.clock, self._place, ports.measures
+            )
             self._feeds[shard] = feed
             self._loops.append(asyncio.create_task(feed.run()))
         return feed

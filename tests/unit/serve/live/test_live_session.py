@@ -8,7 +8,7 @@ from actors.messages import Frame
 from serve.live.limits import Limits
 from serve.live.ports import Principal, TokenRefused
 from serve.live.protocol import CloseCode, Error, Expiring, Hello, Position, encode_turn
-from serve.live.session import Beat, Close, Effect, Enter, Phase, Recover, Renew, Send, Session, Spend
+from serve.live.session import Acked, Beat, Close, Effect, Enter, Phase, Recover, Renew, Send, Session, Spend
 from tests.support.live_socket import Person
 from tests.support.manual_clock import ManualClock
 
@@ -112,7 +112,7 @@ def test_garbage_binary_unknown_and_oversized_frames_are_4008(session: Session, 
 
 
 def test_unknown_fields_are_ignored(session: Session) -> None:
-    assert say(opened(session), t="ack", seq=4, colour="blue") == []
+    assert say(opened(session), t="ack", seq=4, colour="blue") == [Acked(4)]
 
 
 def test_resume_before_ready_is_4008_and_after_it_recovers(session: Session, clock: ManualClock) -> None:

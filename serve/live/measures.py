@@ -1,0 +1,79 @@
+"""What a gateway counts. One instance a gateway, `gateway.measures`; whoever changes something counts it there."""
+
+from actors.meters import COUNTS, SECONDS, Measures
+
+_TURNS = (0.0, *COUNTS)
+
+
+class LiveMeasures(Measures):
+    """Sockets, pushes and feeds of one gateway. Labels take few, fixed values: never a user, a text or an address."""
+
+    def __init__(self, *, on: bool = True) -> None:
+        super().__init__(on=on)
+        self.sockets = self._gauge("boond_live_sockets", "Sockets open now, by where their conversation is", "state")
+        self.users = self._gauge("boond_live_users", "Users that somebody listens to now")
+        self.opened = self._count("boond_live_sockets_opened_total", "Sockets taken in")
+        self.closed = self._count(
+            "boond_live_sockets_closed_total", "Sockets ended, by the close code sent; `client`: they left", "code"
+        )
+        self.turned_away = self._count(
+            "boond_live_turned_away_total",
+            "Sockets refused before they could say anything, or because of others: "
+            "moving, gateway_full, user_full, origin",
+            "reason",
+        )
+        self.entered = self._count(
+            "boond_live_entered_total",
+            "Sockets that reached ready: snapshot (no position given), resumed, or reset (the position is unknown)",
+            "outcome",
+        )
+        self.recovered = self._count(
+            "boond_live_recovered_total", "Positions asked for again on an open socket: resumed or reset", "outcome"
+        )
+        self.enter_seconds = self._histogram(
+            "boond_live_enter_seconds", "Time from a valid auth to ready, journal and shard included", SECONDS
+        )
+        self.turns = self._count(
+            "boond_live_turns_pushed_total", "Turns queued for a socket, from the feed or from history", "source"
+        )
+        self.frames_queued = self._count("boond_live_frames_queued_total", "Frames put into the queues of sockets")
+        self.bytes_queued = self._count("boond_live_queued_bytes_total", "Payload of these frames, UTF-8")
+        self.push_lag = self._histogram(
+            "boond_live_push_lag_seconds",
+            "Time from the decision of a turn to its place in the queues of its sockets (two clocks on two machines)",
+            SECONDS,
+        )
+        self.queue_frames = self._gauge(
+            "boond_live_queue_frames_max", "Longest queue of frames on one socket since the last report"
+        )
+        self.laggards = self._count(
+            "boond_live_laggards_total", "Sockets closed because they did not keep up: overflow or stall", "reason"
+        )
+        self.frames_received = self._count("boond_live_frames_received_total", "Frames that came in")
+        self.frames_refused = self._count(
+            "boond_live_frames_refused_total", "Inbound frames that closed their socket with 4008"
+        )
+        self.expenses = self._count(
+            "boond_live_expenses_total",
+            "Expenses sent over sockets: receipt, refused, too_many, unavailable or failed",
+            "outcome",
+        )
+        self.expense_seconds = self._histogram(
+            "boond_live_expense_seconds", "Time from an expense on a socket to its answer", SECONDS
+        )
+        self.unacknowledged = self._histogram(
+            "boond_live_ack_lag_turns", "Turns sent but not acknowledged when an ack comes", _TURNS
+        )
+        self.pulls = self._count(
+            "boond_live_pulls_total",
+            "Answers of shards to the gateway's long-poll: known, unknown (the set is sent again), unavailable, failed",
+            "outcome",
+        )
+        self.frames_pulled = self._count("boond_live_frames_pulled_total", "Turns that came from the feeds")
+
+    def queued(self, text: str, waiting: int) -> None:
+        """Count a frame that joined a queue in which `waiting` are now."""
+        if self.on:
+            self.frames_queued.inc()
+            self.bytes_queued.inc(by=len(text) if text.isascii() else len(text.encode()))
+            self.queue_frames.rise(waiting)
