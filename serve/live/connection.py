@@ -15,12 +15,13 @@ from msgspec import Raw
 
 from actors.messages import Frame, Outcome
 from actors.runtime import Unavailable
+from serve.live.acks import AckBeyondHead, Acks
 from serve.live.delivery import Delivery, HistoryGone, Verdict
 from serve.live.expenses import Expenses
 from serve.live.limits import Limits
 from serve.live.names import translator
-from serve.live.outbound import Disconnected, Outbound, Wire
-from serve.live.ports import Ports, Principal
+from serve.live.outbound import Disconnected, Kind, Outbound, Wire
+from serve.live.ports import Ports, Principal, TicketsAway, TokenRefused
 from serve.live.protocol import (
     CloseCode,
     Error,
@@ -34,7 +35,7 @@ from serve.live.protocol import (
     encode_turn,
     problem,
 )
-from serve.live.session import Acked, Beat, Close, Effect, Enter, Recover, Renew, Send, Session, Spend
+from serve.live.session import Acked, Beat, Close, Effect, Enter, Recover, Redeem, Renew, Send, Session, Spend
 from serve.live.subscriptions import Subscriptions, TooManySockets
 
 _log = logging.getLogger(__name__)
@@ -54,8 +55,9 @@ class Connection:
         self._wire, self._ports, self._limits = wire, ports, limits
         self._subscriptions, self._expenses = subscriptions, expenses
         self._measures = ports.measures
-        self.session = Session(ports.verify, limits, ports.clock)
+        self.session = Session(ports.verify, limits, ports.clock, ports.jitter)
         self.delivery = Delivery()
+        self.acks = Acks(limits.acks_tracked_max)
         self.outbound = Outbound(wire, limits, ports.clock)
         self._spending = 0
         self._closing: Close | None = None
@@ -117,7 +119,7 @@ class Connection:
         """Take a committed turn from the feed."""
         verdict = self.delivery.offer(seq)
         if verdict is Verdict.DELIVER:
-            self._push(self._in_their_names(text), "feed")
+            self._push(seq, text, "feed")
         elif verdict is Verdict.CATCH_UP:
             self._restart_catch_up()
 
@@ -131,14 +133,26 @@ class Connection:
             self._restart(partial(self._catch_up, self.session.principal))
 
     async def _read(self) -> None:
-        # Never stops while the socket is open: a server that is not read from sees no pongs either.
+        # Never stops for long while the socket is open: a server that is not read from sees no pongs either.
         try:
             while True:
                 message = await self._wire.receive()
                 self._measures.frames_received.inc()
-                self._perform(self.session.receive(message))
+                effects = self.session.receive(message)
+                if effects and isinstance(effects[0], Redeem):
+                    effects = await self._redeem(effects[0])
+                self._perform(effects)
         except Disconnected:
             return
+
+    async def _redeem(self, check: Redeem) -> list[Effect]:
+        try:
+            principal = await self._ports.redeem(check.ticket)
+        except TokenRefused as refusal:
+            return self.session.refuse(CloseCode.UNAUTHENTICATED, str(refusal))
+        except TicketsAway as away:
+            return self.session.refuse(CloseCode.INTERNAL, f"{away}; come back with another ticket")
+        return self.session.admit(principal, check.auth)
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -151,16 +165,18 @@ class Connection:
                     self._in_their_names = translator(names)
                     self._restart(partial(self._enter, principal, resume))
                 case Renew():
-                    self._send(Ready(self._ports.epoch, self.delivery.head, resumed=True))
+                    self._send(Ready(self._ports.epoch, self.delivery.due, resumed=True))
                 case Recover(principal=principal, seq=seq):
-                    self.delivery.hold()
+                    self.delivery.hold(seq)
                     self._restart(partial(self._recover, principal, seq))
                 case Spend(principal=principal, id=id_, body=body):
                     self._spend(principal, id_, body)
                 case Acked(seq=seq):
-                    self._measures.unacknowledged.observe(max(0, self.delivery.position - seq))
+                    self._note(seq)
                 case Beat():
-                    self._beat()
+                    self._send(Heartbeat(self.delivery.due), Kind.HEARTBEAT)
+                case Redeem():
+                    raise RuntimeError("a ticket is checked by whoever reads")
 
     async def _enter(self, principal: Principal, resume: Position | None) -> None:
         """Subscribe first, then say ready, then read."""
@@ -210,7 +226,7 @@ class Connection:
         for frame in page:
             await self.outbound.room()
             if self.delivery.advance(frame.seq):
-                self._push(self._in_their_names(encode_turn(frame)), "history")
+                self._push(frame.seq, encode_turn(frame), "history")
 
     async def _page(self, after: int) -> list[Frame]:
         """Read the next turns; raises `HistoryGone` when the journal goes on having none, or begins later."""
@@ -244,7 +260,7 @@ class Connection:
         outcome = await self._retry(lambda: self._read_overview(principal))
         if outcome.body is None:
             raise SnapshotRefused(outcome.problem.detail if outcome.problem else outcome.status)
-        self._send(Snapshot(outcome.seq, Raw(bytes(outcome.body))))
+        self._send(Snapshot(outcome.seq, Raw(bytes(outcome.body))), Kind.SNAPSHOT)
         self.delivery.begin(outcome.seq)
 
     async def _read_overview(self, principal: Principal) -> Outcome:
@@ -267,22 +283,28 @@ class Connection:
         self._spending -= 1
         self._send(frame)
 
-    def _beat(self) -> None:
-        # With frames still queued the client hears from us anyway, and must not take the head for a gap.
-        if not len(self.outbound):
-            self._send(Heartbeat(self.delivery.head))
+    def _note(self, seq: int) -> None:
+        try:
+            took_s = self.acks.ack(seq, self.delivery.head, self._ports.clock.monotonic())
+        except AckBeyondHead as beyond:
+            self.finish(CloseCode.BAD_FRAME, str(beyond))
+            return
+        self._measures.unacknowledged.observe(self.acks.unacknowledged(self.delivery.position))
+        if took_s is not None:
+            self._measures.ack_seconds.observe(took_s)
 
-    def _send(self, frame: ServerFrame) -> None:
-        self._put(encode(frame))
-
-    def _push(self, text: str, source: str) -> None:
+    def _push(self, seq: int, text: str, source: str) -> None:
         self._measures.turns.inc(source)
-        self._put(text)
+        self.acks.sent(seq, self._ports.clock.monotonic())
+        self._put(self._in_their_names(text), Kind.TURN)
 
-    def _put(self, text: str) -> None:
+    def _send(self, frame: ServerFrame, kind: Kind = Kind.EVENT) -> None:
+        self._put(encode(frame), kind)
+
+    def _put(self, text: str, kind: Kind) -> None:
         if self._closing is not None:
             return
-        if self.outbound.offer(text):
+        if self.outbound.offer(text, kind):
             self._measures.queued(text, len(self.outbound))
         else:
             self._leave_behind("overflow", "the socket does not keep up; resume")

@@ -35,9 +35,19 @@ class Delivery:
         self.position = 0
         self.head = 0
 
-    def hold(self) -> None:
-        """Nothing goes out until `begin`."""
+    def hold(self, position: int | None = None) -> None:
+        """Nothing goes out until `begin`. `position`: what the client says it has, if less than it was sent."""
         self.stage = Stage.HOLDING
+        if position is not None:
+            self.position = max(0, min(self.position, position))
+
+    @property
+    def due(self) -> int:
+        """The turn a client has once it has taken in all that was handed over: what it may check itself against.
+
+        Turns still to be read from history are not in it, so that nobody asks for what is on its way.
+        """
+        return self.position
 
     def begin(self, position: int) -> None:
         """Go on after `position`, from history until the head is reached."""

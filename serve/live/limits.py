@@ -8,7 +8,10 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     auth_s: float = 5.0
     """From `hello` to a valid `auth`; then 4001."""
+    redeem_s: float = 5.0
+    """How long a ticket may take to be checked; then 1011. Nothing is read from the socket meanwhile."""
     heartbeat_s: float = 25
+    """From one heartbeat to the next; the first comes after a random part of it."""
     expiring_s: float = 60.0
     """How long before the token's end `expiring` is sent."""
     tick_s: float = 0.5
@@ -19,6 +22,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     frames_burst: int = 200
     """Inbound frames at once. Past it an expense is answered 429; past twice of it the socket is closed with 4008."""
     expenses_in_flight_max: int = 64
+    acks_tracked_max: int = 64
+    """Turns of one acknowledging socket whose time to the ack is measured; of later ones only the number is known."""
     queue_frames_max: int = 256
     queue_chars_max: int = 1_048_576
     """Outbound backlog of one socket; past either, 4108: the turns stay in the journal."""

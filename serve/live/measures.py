@@ -64,6 +64,9 @@ class LiveMeasures(Measures):
         self.unacknowledged = self._histogram(
             "boond_live_ack_lag_turns", "Turns sent but not acknowledged when an ack comes", _TURNS
         )
+        self.ack_seconds = self._histogram(
+            "boond_live_ack_seconds", "Time from a turn's place in the queue of its socket to its ack", SECONDS
+        )
         self.pulls = self._count(
             "boond_live_pulls_total",
             "Answers of shards to the gateway's long-poll: known, unknown (the set is sent again), unavailable, failed",

@@ -1,11 +1,14 @@
 """What waits to go out on one socket: bounded, and written by one task, so that a slow socket blocks nobody else.
 
-Policy: nothing queued is ever dropped to make room. A queue that would overflow, or a send that stalls, ends the socket
-with 4108; its turns are in the journal, and the client resumes.
+Policy. An EVENT (turn, receipt, error, expiring, hello, ready, reset) is never dropped: a queue that would overflow, or
+a send that stalls, ends the socket with 4108; its turns are in the journal, and the client resumes. Of a STATE
+(heartbeat, snapshot) only the newest matters: it goes to the end, and the same state that still waits is taken out,
+unless turns that build on it wait behind it. A heartbeat that finds no room is left out: the socket has other news.
 """
 
 import asyncio
 from collections import deque
+from enum import Enum
 from typing import Protocol
 
 from serve.live.limits import Limits
@@ -14,6 +17,15 @@ from serve.live.ports import Clock
 
 class Disconnected(Exception):
     """The peer is gone; nothing more can be sent or received."""
+
+
+class Kind(Enum):
+    """What the policy needs to know of a text. The first two are events, the others states."""
+
+    EVENT = "event"
+    TURN = "turn"
+    HEARTBEAT = "heartbeat"
+    SNAPSHOT = "snapshot"
 
 
 class Wire(Protocol):
@@ -34,7 +46,7 @@ class Outbound:
 
     def __init__(self, wire: Wire, limits: Limits, clock: Clock) -> None:
         self._wire, self._limits, self._clock = wire, limits, clock
-        self._queue: deque[str] = deque()
+        self._queue: deque[tuple[Kind, str]] = deque()
         self._size = 0
         self._ending = False
         self._news, self._room = asyncio.Event(), asyncio.Event()
@@ -44,13 +56,15 @@ class Outbound:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def offer(self, text: str) -> bool:
+    def offer(self, text: str, kind: Kind = Kind.EVENT) -> bool:
         """Queue a text; False, and nothing queued, when that would overflow. One text of any size always fits."""
-        full = len(self._queue) >= self._limits.queue_frames_max
-        heavy = bool(self._queue) and self._size + len(text) > self._limits.queue_chars_max
-        if self._ending or full or heavy:
+        if self._ending:
             return False
-        self._queue.append(text)
+        if kind in (Kind.HEARTBEAT, Kind.SNAPSHOT):
+            self._take_out_older(kind)
+        if self._overflows(text):
+            return kind is Kind.HEARTBEAT
+        self._queue.append((kind, text))
         self._size += len(text)
         if not self._roomy:
             self._room.clear()
@@ -75,7 +89,7 @@ class Outbound:
         """Write until `end`, or until the peer is gone."""
         try:
             while await self._next():
-                text = self._queue.popleft()
+                _, text = self._queue.popleft()
                 self._size -= len(text)
                 self._sending_since = self._clock.monotonic()
                 await self._wire.send(text)
@@ -92,6 +106,20 @@ class Outbound:
             self._news.clear()
             await self._news.wait()
         return True
+
+    def _overflows(self, text: str) -> bool:
+        full = len(self._queue) >= self._limits.queue_frames_max
+        return full or (bool(self._queue) and self._size + len(text) > self._limits.queue_chars_max)
+
+    def _take_out_older(self, kind: Kind) -> None:
+        for index in range(len(self._queue) - 1, -1, -1):
+            queued, text = self._queue[index]
+            if queued is kind:
+                del self._queue[index]
+                self._size -= len(text)
+                return
+            if kind is Kind.SNAPSHOT and queued is Kind.TURN:
+                return
 
     @property
     def _roomy(self) -> bool:

@@ -1,8 +1,9 @@
 """What the live gateway needs from the rest of Boond; the composition root fills it in."""
 
 import asyncio
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +14,10 @@ from serve.live.measures import LiveMeasures
 
 class TokenRefused(Exception):
     """The token is malformed, expired, revoked or not ours. The message is shown to the client."""
+
+
+class TicketsAway(Exception):
+    """Whether the ticket is good cannot be known now: the client comes back later, with another one."""
 
 
 class ExpenseRefused(Exception):
@@ -72,13 +77,20 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+async def no_tickets(_ticket: str) -> Principal:
+    """Refuse every ticket, where none are issued."""
+    raise TokenRefused("no tickets are issued here; send a token")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The gateway's surroundings.
 
-    `verify` raises `TokenRefused`; it runs on the loop, so it must be quick. `overview` makes the query whose answer is
-    the snapshot and which opens an unknown user. `expense` decodes the body as `POST /transactions` does and raises
-    `ExpenseRefused`. `problem` turns a refused outcome into an RFC 9457 document. `epoch` is the journal's stream id.
+    `verify` raises `TokenRefused`; it runs on the loop, so it must be quick. `redeem` spends a ticket, once for all
+    gateways; it raises `TokenRefused`, or `TicketsAway` when nobody can tell now. `overview` makes the query whose
+    answer is the snapshot and which opens an unknown user. `expense` decodes the body as `POST /transactions` does and
+    raises `ExpenseRefused`. `problem` turns a refused outcome into an RFC 9457 document. `epoch` is the journal's
+    stream id.
     """
 
     runtime: Runtime
@@ -87,5 +99,8 @@ class Ports:
     expense: Callable[[Principal, bytes], Envelope]
     problem: Callable[[Outcome], dict[str, Any]]
     epoch: str
+    redeem: Callable[[str], Awaitable[Principal]] = no_tickets
     clock: Clock = field(default_factory=SystemClock)
     measures: LiveMeasures = field(default_factory=LiveMeasures)
+    jitter: Callable[[], float] = random.random
+    """0 to 1: which part of the first heartbeat's period passes, so that a storm's sockets do not beat at once."""

@@ -40,9 +40,13 @@ class Position(Struct, frozen=True):
 
 
 class Auth(Struct, frozen=True, tag_field="t", tag="auth"):
-    """The first frame; later on the same socket, a fresh token for the same user. The first one's `names` hold."""
+    """The first frame: a token or a ticket; later on the same socket, a fresh one for the same user.
+
+    The first one's `resume` and `names` hold.
+    """
 
     token: str | None = None
+    ticket: str | None = None
     resume: Position | None = None
     names: Names = "boond"
 
@@ -61,9 +65,9 @@ class Expense(Struct, frozen=True, tag_field="t", tag="expense"):
 
 
 class Ack(Struct, frozen=True, tag_field="t", tag="ack"):
-    """What the client has taken in. Delivery never depends on it."""
+    """Every turn up to `seq` is taken in. One below an earlier ack changes nothing. Delivery never depends on it."""
 
-    seq: int
+    seq: Annotated[int, Meta(ge=0)]
 
 
 ClientFrame = Auth | Resume | Expense | Ack
@@ -106,7 +110,7 @@ class Reset(Struct, frozen=True, tag_field="t", tag="reset"):
 
 
 class Heartbeat(Struct, frozen=True, tag_field="t", tag="heartbeat"):
-    """Alive, and the last committed turn known here."""
+    """Alive. `head` is the turn a client has when it has taken in all that was sent before: with less, it resumes."""
 
     head: int
 

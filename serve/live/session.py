@@ -1,6 +1,9 @@
 """One socket's conversation as a state machine: text in, effects out. No I/O; time comes from the clock it is given.
 
-GREETED --auth--> ENTERING --entered--> OPEN; any of them --close--> CLOSED, in which everything is ignored.
+GREETED --token--> ENTERING --entered--> OPEN --ticket--> RENEWING --admit--> OPEN
+GREETED --ticket--> VERIFYING --admit--> ENTERING
+A token on an OPEN socket renews at once. Any of them --close--> CLOSED, in which everything is ignored. While a ticket
+is checked nothing is received: whoever reads waits for `admit` or `refuse`.
 """
 
 from collections.abc import Callable
@@ -35,8 +38,10 @@ class Phase(Enum):
     """Where the conversation is; the value is what it waits for."""
 
     GREETED = "auth"
+    VERIFYING = "the check of the ticket"
     ENTERING = "the server's ready"
     OPEN = "resume, expense, ack or auth"
+    RENEWING = "the check of the new ticket"
     CLOSED = "nothing"
 
 
@@ -51,6 +56,13 @@ class Close(Struct, frozen=True):
 
     code: CloseCode
     reason: str
+
+
+class Redeem(Struct, frozen=True):
+    """Check a ticket, then call `admit` or `refuse`; receive nothing before."""
+
+    ticket: str
+    auth: Auth
 
 
 class Enter(Struct, frozen=True):
@@ -85,12 +97,13 @@ class Beat(Struct, frozen=True):
 
 
 class Acked(Struct, frozen=True):
-    """The client has taken in turns up to `seq`."""
+    """The client has taken in every turn up to `seq`."""
 
     seq: int
 
 
-Effect = Send | Close | Enter | Renew | Recover | Spend | Beat | Acked
+Effect = Send | Close | Redeem | Enter | Renew | Recover | Spend | Beat | Acked
+_CHECKING = (Phase.VERIFYING, Phase.RENEWING)
 
 
 class Allowance:
@@ -115,15 +128,17 @@ class Allowance:
 class Session:
     """The protocol's side of one socket."""
 
-    def __init__(self, verify: Callable[[str], Principal], limits: Limits, clock: Clock) -> None:
-        self._verify, self._limits, self._clock = verify, limits, clock
+    def __init__(
+        self, verify: Callable[[str], Principal], limits: Limits, clock: Clock, jitter: Callable[[], float]
+    ) -> None:
+        self._verify, self._limits, self._clock, self._jitter = verify, limits, clock, jitter
         start = clock.monotonic()
         self._allowance = Allowance(limits.frames_per_s, limits.frames_burst, start)
         self.phase = Phase.GREETED
         self.principal: Principal | None = None
         self.due = start + limits.auth_s
         """When `tick` has something to do next (monotonic)."""
-        self._ends = self._warns = self._beats = float("inf")
+        self._ends = self._warns = self._beats = self._answer = float("inf")
 
     def greet(self) -> list[Effect]:
         """Return the server's first word."""
@@ -133,6 +148,8 @@ class Session:
         """Take one inbound message."""
         if self.phase is Phase.CLOSED:
             return []
+        if self.phase in _CHECKING:
+            raise RuntimeError(f"nothing is received now; this socket waits for {self.phase.value}")
         left = self._allowance.take(self._clock.monotonic())
         if self._allowance.flooded:
             return self.close(CloseCode.BAD_FRAME, f"more than {self._limits.frames_per_s:g} frames a second")
@@ -153,8 +170,22 @@ class Session:
         if self.phase is not Phase.ENTERING:
             raise RuntimeError(f"ready only after auth; this socket waits for {self.phase.value}")
         self.phase = Phase.OPEN
-        self._beats = self._clock.monotonic() + self._limits.heartbeat_s
+        self._beats = self._clock.monotonic() + self._limits.heartbeat_s * self._jitter()
         self._schedule()
+
+    def admit(self, principal: Principal, auth: Auth) -> list[Effect]:
+        """The ticket of `auth` is good, and speaks for `principal`."""
+        if self.phase is Phase.CLOSED:
+            return []
+        self._checked()
+        return self._welcome(principal, auth)
+
+    def refuse(self, code: CloseCode, reason: str) -> list[Effect]:
+        """The ticket is not good, or nobody can tell."""
+        if self.phase is Phase.CLOSED:
+            return []
+        self._checked()
+        return self.close(code, reason)
 
     def close(self, code: CloseCode, reason: str) -> list[Effect]:
         """End the conversation; nothing is taken in after this."""
@@ -171,6 +202,8 @@ class Session:
             return []
         if self.phase is Phase.GREETED:
             return self.close(CloseCode.UNAUTHENTICATED, f"no auth within {self._limits.auth_s:g} s")
+        if at >= self._answer:
+            return self.close(CloseCode.INTERNAL, "the ticket cannot be checked now; come back with another one")
         if at >= self._ends:
             return self.close(CloseCode.UNAUTHENTICATED, "the token has expired")
         effects: list[Effect] = []
@@ -196,17 +229,37 @@ class Session:
                     return self.close(CloseCode.BAD_FRAME, f"resume too early: wait for {self.phase.value}")
                 return [Recover(self.principal, seq)]
             case Ack(seq=seq):
+                if self.phase is not Phase.OPEN:
+                    return self.close(CloseCode.BAD_FRAME, f"ack too early: wait for {self.phase.value}")
                 return [Acked(seq)]
 
     def _authenticate(self, auth: Auth) -> list[Effect]:
         if self.phase is Phase.ENTERING:
             return self.close(CloseCode.BAD_FRAME, f"auth twice: wait for {self.phase.value}")
-        if auth.token is None:
-            return self.close(CloseCode.UNAUTHENTICATED, "auth needs a token")
+        if (auth.token is None) == (auth.ticket is None):
+            return self.close(CloseCode.UNAUTHENTICATED, "auth needs a token or a ticket, one of them")
+        if auth.ticket is not None:
+            return self._check(auth.ticket, auth)
         try:
-            principal = self._verify(auth.token)
+            principal = self._verify(auth.token or "")
         except TokenRefused as refusal:
             return self.close(CloseCode.UNAUTHENTICATED, str(refusal))
+        return self._welcome(principal, auth)
+
+    def _check(self, ticket: str, auth: Auth) -> list[Effect]:
+        self.phase = Phase.VERIFYING if self.phase is Phase.GREETED else Phase.RENEWING
+        self._answer = self._clock.monotonic() + self._limits.redeem_s
+        self._schedule()
+        return [Redeem(ticket, auth)]
+
+    def _checked(self) -> None:
+        if self.phase not in _CHECKING:
+            raise RuntimeError(f"no ticket is being checked; this socket waits for {self.phase.value}")
+        self.phase = Phase.GREETED if self.phase is Phase.VERIFYING else Phase.OPEN
+        self._answer = float("inf")
+        self._schedule()
+
+    def _welcome(self, principal: Principal, auth: Auth) -> list[Effect]:
         if principal.role != "user":
             return self.close(CloseCode.FORBIDDEN, f"a live stream belongs to role user, not {principal.role}")
         if self.principal is not None and principal.entity_id != self.principal.entity_id:
@@ -226,7 +279,7 @@ class Session:
         return [Enter(principal, auth.resume, auth.names) if first else Renew()]
 
     def _schedule(self) -> None:
-        self.due = min(self._ends, self._warns, self._beats)
+        self.due = min(self._ends, self._warns, self._beats, self._answer)
 
     def _too_fast(self) -> dict[str, Any]:
         detail = f"at most {self._limits.frames_per_s:g} frames a second on one socket"

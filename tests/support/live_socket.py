@@ -11,7 +11,7 @@ from actors.messages import Envelope, Meta, Outcome
 from actors.runtime import Runtime
 from serve.live.gateway import Gateway
 from serve.live.outbound import Disconnected
-from serve.live.ports import Clock, ExpenseRefused, Ports, Principal, TokenRefused
+from serve.live.ports import Clock, ExpenseRefused, Ports, Principal, TicketsAway, TokenRefused
 from serve.live.protocol import problem
 from tests.support.manual_clock import settle
 
@@ -103,7 +103,11 @@ class Client:
 
 
 def ports(runtime: Runtime, clock: Clock) -> Ports:
-    """Return ports around a runtime, with tokens of the form `user@seconds` or `user@seconds@role`."""
+    """Return ports around a runtime, with tokens of the form `user@seconds` or `user@seconds@role`.
+
+    A ticket is `ticket:` and a token, good once; `away` is one that nobody can check, `never` one without an answer.
+    """
+    spent: set[str] = set()
 
     def verify(token: str) -> Principal:
         user, _, rest = token.partition("@")
@@ -111,6 +115,17 @@ def ports(runtime: Runtime, clock: Clock) -> Ports:
         if not user or not seconds:
             raise TokenRefused("not a token of ours")
         return Person(user, clock.now() + float(seconds), role or "user")
+
+    async def redeem(ticket: str) -> Principal:
+        await asyncio.sleep(0)
+        if ticket == "never":
+            await asyncio.Event().wait()
+        if ticket == "away":
+            raise TicketsAway("the table of spent tickets cannot be reached")
+        if ticket in spent or not ticket.startswith("ticket:"):
+            raise TokenRefused("the ticket is spent or not ours")
+        spent.add(ticket)
+        return verify(ticket.removeprefix("ticket:"))
 
     def overview(principal: Principal) -> Envelope:
         return Envelope(principal.entity_id, None, b"\xc0", Meta(principal.user_id))
@@ -126,5 +141,13 @@ def ports(runtime: Runtime, clock: Clock) -> Ports:
         return problem(409, "Conflict", outcome.problem.detail if outcome.problem else "")
 
     return Ports(
-        runtime=runtime, verify=verify, overview=overview, expense=expense, problem=refusal, epoch=EPOCH, clock=clock
+        runtime=runtime,
+        verify=verify,
+        redeem=redeem,
+        overview=overview,
+        expense=expense,
+        problem=refusal,
+        epoch=EPOCH,
+        clock=clock,
+        jitter=lambda: 1.0,
     )

@@ -246,7 +246,70 @@ async def test_a_heartbeat_never_overtakes_queued_turns(
     await clock.advance(2.0)
     client.wire.unpause()
     await settle()
-    assert (client.seqs, client.of("heartbeat")) == ([1, 2, 3], [])
+    assert [f.get("seq", f.get("head")) for f in client.frames[-4:]] == [1, 2, 3, 3]
+    assert kinds(client)[-1] == "heartbeat"
+
+
+async def test_a_heartbeat_speaks_only_of_what_was_sent_while_history_is_still_read(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    client = await entered(gateway, seq=0)
+    runtime.commit(ASHA)
+    await clock.advance(20.0)
+    runtime.gate.clear()
+    runtime.commit(ASHA, fed=False)
+    runtime.commit(ASHA)
+    await clock.advance(6.0)
+    assert client.frames[-1] == {"t": "heartbeat", "head": 1}
+    await client.say({"t": "resume", "seq": 0})
+    await clock.advance(25.0)
+    assert client.frames[-1] == {"t": "heartbeat", "head": 0}, "nobody asks again for what is on its way"
+    runtime.gate.set()
+    await clock.advance(25.0)
+    assert client.seqs == [1, 1, 2, 3]
+    assert client.frames[-1] == {"t": "heartbeat", "head": 3}
+
+
+async def test_a_ticket_opens_one_socket(gateway: Gateway) -> None:
+    first, second = Client(gateway), Client(gateway)
+    for client in (first, second):
+        await client.say({"t": "auth", "ticket": "ticket:asha@3600"})
+    assert kinds(first) == ["hello", "ready", "snapshot"]
+    assert second.code == 4001
+
+
+async def test_what_comes_behind_a_ticket_waits_for_its_check(gateway: Gateway) -> None:
+    client = Client(gateway)
+    client.wire.type({"t": "auth", "ticket": "ticket:asha@3600", "resume": {"epoch": EPOCH, "seq": 0}})
+    await client.say({"t": "expense", "id": "c1", "data": {"external_id": "T1"}})
+    assert (client.code, [r["id"] for r in client.of("receipt")]) == (None, ["c1"])
+
+
+async def test_a_ticket_that_nobody_can_check_now_is_to_be_retried(gateway: Gateway, clock: ManualClock) -> None:
+    away, never = Client(gateway), Client(gateway)
+    await away.say({"t": "auth", "ticket": "away"})
+    await never.say({"t": "auth", "ticket": "never"})
+    assert (away.code, never.code) == (1011, None)
+    await clock.advance(LIMITS.redeem_s + 1.0)
+    assert never.code == 1011
+    assert gateway.sockets == 0
+
+
+async def test_acks_are_noted_and_one_beyond_the_head_is_4008(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    client = await entered(gateway, seq=0)
+    (connection,) = gateway._connections
+    await client.say({"t": "ack", "seq": 0})
+    for _ in range(3):
+        runtime.commit(ASHA)
+    await clock.advance(2.0)
+    assert connection.acks.unacknowledged(connection.delivery.position) == 3
+    await client.say({"t": "ack", "seq": 2})
+    await client.say({"t": "ack", "seq": 1})
+    assert (connection.acks.acked, client.code) == (2, None)
+    await client.say({"t": "ack", "seq": 4})
+    assert client.code == 4008
 
 
 async def test_resume_in_place_sends_again_what_follows(gateway: Gateway, runtime: MemoryRuntime) -> None:

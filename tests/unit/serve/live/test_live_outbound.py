@@ -1,7 +1,7 @@
 import asyncio
 
 from serve.live.limits import Limits
-from serve.live.outbound import Outbound
+from serve.live.outbound import Kind, Outbound
 from tests.support.live_socket import Wire
 from tests.support.manual_clock import ManualClock, settle
 
@@ -51,3 +51,50 @@ async def test_a_send_that_takes_too_long_counts_as_stalled() -> None:
     await settle()
     assert not outbound.stalled()
     writer.cancel()
+
+
+async def written(outbound: Outbound, wire: Wire) -> list[str]:
+    outbound.end()
+    await outbound.write()
+    return [frame["t"] for frame in wire.frames]
+
+
+def offer(outbound: Outbound, *frames: tuple[Kind, str]) -> list[bool]:
+    return [outbound.offer(f'{{"t":"{name}"}}', kind) for kind, name in frames]
+
+
+BEAT, SNAPSHOT, TURN, EVENT = Kind.HEARTBEAT, Kind.SNAPSHOT, Kind.TURN, Kind.EVENT
+
+
+async def test_the_newest_heartbeat_waits_alone_and_behind_what_it_speaks_of() -> None:
+    wire = Wire()
+    outbound = Outbound(wire, SMALL, ManualClock())
+    assert all(offer(outbound, (BEAT, "old"), (TURN, "turn"), (BEAT, "new")))
+    assert await written(outbound, wire) == ["turn", "new"]
+
+
+async def test_a_heartbeat_without_room_is_left_out_and_ends_nothing() -> None:
+    wire = Wire()
+    outbound = Outbound(wire, SMALL, ManualClock())
+    assert all(offer(outbound, *[(TURN, "turn")] * 4, (BEAT, "beat")))
+    assert await written(outbound, wire) == ["turn"] * 4
+
+
+async def test_a_newer_snapshot_replaces_one_that_nothing_was_built_on() -> None:
+    wire = Wire()
+    outbound = Outbound(wire, SMALL, ManualClock())
+    assert all(offer(outbound, (EVENT, "reset"), (SNAPSHOT, "old"), (EVENT, "reset"), (SNAPSHOT, "new")))
+    assert await written(outbound, wire) == ["reset", "reset", "new"]
+
+
+async def test_a_snapshot_that_turns_were_built_on_stays() -> None:
+    wire = Wire()
+    outbound = Outbound(wire, SMALL, ManualClock())
+    assert all(offer(outbound, (SNAPSHOT, "old"), (TURN, "turn"), (EVENT, "reset"), (SNAPSHOT, "new")))
+    assert await written(outbound, wire) == ["old", "turn", "reset", "new"]
+
+
+async def test_states_that_replace_each_other_never_fill_the_queue() -> None:
+    outbound = Outbound(Wire(), SMALL, ManualClock())
+    assert all(offer(outbound, *[(SNAPSHOT, "s" * 20), (BEAT, "b" * 20)] * 50))
+    assert len(outbound) == 2

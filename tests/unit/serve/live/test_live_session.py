@@ -7,8 +7,21 @@ import pytest
 from actors.messages import Frame
 from serve.live.limits import Limits
 from serve.live.ports import Principal, TokenRefused
-from serve.live.protocol import CloseCode, Error, Expiring, Hello, Position, encode_turn
-from serve.live.session import Acked, Beat, Close, Effect, Enter, Phase, Recover, Renew, Send, Session, Spend
+from serve.live.protocol import Auth, CloseCode, Error, Expiring, Hello, Position, encode_turn
+from serve.live.session import (
+    Acked,
+    Beat,
+    Close,
+    Effect,
+    Enter,
+    Phase,
+    Recover,
+    Redeem,
+    Renew,
+    Send,
+    Session,
+    Spend,
+)
 from tests.support.live_socket import Person
 from tests.support.manual_clock import ManualClock
 
@@ -31,7 +44,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def session(clock: ManualClock) -> Session:
-    return Session(verify_at(clock, 120.0), LIMITS, clock)
+    return Session(verify_at(clock, 120.0), LIMITS, clock, lambda: 1.0)
 
 
 def say(session: Session, **frame: Any) -> list[Effect]:
@@ -69,7 +82,9 @@ def test_anything_before_auth_is_4001(session: Session, frame: dict[str, Any]) -
     assert code_of(say(session, **frame)) == CloseCode.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("frame", [{"t": "auth", "token": "bad"}, {"t": "auth"}, {"t": "auth", "ticket": "x"}])
+@pytest.mark.parametrize(
+    "frame", [{"t": "auth", "token": "bad"}, {"t": "auth"}, {"t": "auth", "token": "asha", "ticket": "x"}]
+)
 def test_a_bad_or_missing_token_is_4001(session: Session, frame: dict[str, Any]) -> None:
     assert code_of(say(session, **frame)) == CloseCode.UNAUTHENTICATED
 
@@ -79,7 +94,7 @@ def test_another_role_than_user_is_4003(session: Session) -> None:
 
 
 def test_an_expired_token_is_4001_even_if_verification_let_it_pass(clock: ManualClock) -> None:
-    session = Session(verify_at(clock, -1.0), LIMITS, clock)
+    session = Session(verify_at(clock, -1.0), LIMITS, clock, lambda: 1.0)
     assert code_of(say(session, t="auth", token="asha")) == CloseCode.UNAUTHENTICATED
 
 
@@ -115,8 +130,71 @@ def test_unknown_fields_are_ignored(session: Session) -> None:
     assert say(opened(session), t="ack", seq=4, colour="blue") == [Acked(4)]
 
 
+def test_an_ack_before_ready_or_below_zero_is_4008(session: Session) -> None:
+    say(session, t="auth", token="asha")
+    assert code_of(say(session, t="ack", seq=1)) == CloseCode.BAD_FRAME
+
+
+def test_an_ack_below_zero_is_4008(session: Session) -> None:
+    assert code_of(say(opened(session), t="ack", seq=-1)) == CloseCode.BAD_FRAME
+
+
+def checking(session: Session, clock: ManualClock, ends_s: float = 120.0, user: str = "asha") -> tuple[Person, Auth]:
+    (check,) = say(session, t="auth", ticket="x")
+    assert isinstance(check, Redeem)
+    assert check.ticket == "x"
+    return Person(user, clock.now() + ends_s), check.auth
+
+
+def test_a_ticket_enters_once_it_is_checked(session: Session, clock: ManualClock) -> None:
+    person, auth = checking(session, clock)
+    phases = [session.phase]
+    (enter,) = session.admit(person, auth)
+    assert isinstance(enter, Enter)
+    assert [*phases, session.phase] == [Phase.VERIFYING, Phase.ENTERING]
+
+
+def test_a_fresh_ticket_renews_an_open_socket_of_the_same_user_only(session: Session, clock: ManualClock) -> None:
+    opened(session)
+    assert session.admit(*checking(session, clock)) == [Renew()]
+    assert session.phase is Phase.OPEN
+    assert code_of(session.admit(*checking(session, clock, user="ravi"))) == CloseCode.FORBIDDEN
+
+
+async def test_heartbeats_and_the_end_of_the_old_token_go_on_while_a_ticket_is_checked(
+    session: Session, clock: ManualClock
+) -> None:
+    opened(session)
+    await clock.advance(24.0)
+    checking(session, clock)
+    await clock.advance(1.5)
+    assert session.tick() == [Beat()]
+    await clock.advance(LIMITS.redeem_s)
+    assert code_of(session.tick()) == CloseCode.INTERNAL
+
+
+async def test_a_ticket_that_cannot_be_checked_in_time_is_no_fault_of_the_client(
+    session: Session, clock: ManualClock
+) -> None:
+    person, auth = checking(session, clock)
+    await clock.advance(LIMITS.redeem_s + 0.1)
+    assert code_of(session.tick()) == CloseCode.INTERNAL
+    assert session.admit(person, auth) == [], "an answer that comes later changes nothing"
+
+
+def test_nothing_is_received_while_a_ticket_is_checked(session: Session, clock: ManualClock) -> None:
+    checking(session, clock)
+    with pytest.raises(RuntimeError, match="waits for the check of the ticket"):
+        say(session, t="ack", seq=1)
+
+
+def test_an_answer_about_no_ticket_is_a_fault(session: Session) -> None:
+    with pytest.raises(RuntimeError, match="waits for auth"):
+        session.refuse(CloseCode.UNAUTHENTICATED, "spent")
+
+
 def test_resume_before_ready_is_4008_and_after_it_recovers(session: Session, clock: ManualClock) -> None:
-    early = Session(verify_at(clock), LIMITS, clock)
+    early = Session(verify_at(clock), LIMITS, clock, lambda: 1.0)
     say(early, t="auth", token="asha")
     assert code_of(say(early, t="resume", seq=3)) == CloseCode.BAD_FRAME
     (recover,) = say(opened(session), t="resume", seq=3)
@@ -168,6 +246,15 @@ async def test_heartbeats_begin_with_ready_and_keep_their_period(session: Sessio
         await clock.advance(1.0)
         beats += [second for e in session.tick() if isinstance(e, Beat)]
     assert beats == [25, 50]
+
+
+async def test_the_first_heartbeat_comes_after_a_random_part_of_its_period(clock: ManualClock) -> None:
+    session = opened(Session(verify_at(clock), LIMITS, clock, lambda: 0.2))
+    beats = []
+    for second in range(1, 60):
+        await clock.advance(1.0)
+        beats += [second for e in session.tick() if isinstance(e, Beat)]
+    assert beats == [5, 30, 55]
 
 
 def test_ready_without_auth_is_a_fault_that_says_what_was_expected(session: Session) -> None:
