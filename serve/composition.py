@@ -46,7 +46,7 @@ from serve.auth.tokens import Verifier
 from serve.live import ports
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits as SocketLimits
-from serve.live.routes import live_handler
+from serve.live.routes import with_socket
 from serve.problems import UNREADABLE, Trouble, of_decode, of_outcome, of_validation
 from serve.services import Services
 from serve.settings import RuntimeConfig
@@ -248,16 +248,16 @@ def live_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
         async with _with_gateway(app, config, connect):
             yield
 
-    # Serve strips its prefix from the path the application sees.
-    return Litestar(
-        [live_handler(["/", LIVE_PATH])],
+    app = Litestar(
         lifespan=[lifespan],
         exception_handlers={Exception: refused},
         openapi_config=None,
         logging_config=None,
     )
+    # Serve strips its prefix from the path the application sees.
+    return with_socket(app, "/", LIVE_PATH)
 
 
 def api_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
     """Return the REST application, which also answers the travel app's socket."""
-    return build_api(lambda app: _with_gateway(app, config, connect), [live_handler(TRAVEL_APP_PATH)])
+    return with_socket(build_api(lambda app: _with_gateway(app, config, connect)), TRAVEL_APP_PATH)

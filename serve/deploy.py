@@ -14,6 +14,7 @@ import uvicorn
 from ray import serve as ray_serve
 
 from actors.collector import calm
+from serve.live.frugal import FrugalSocket
 from serve.settings import RuntimeConfig, Settings
 
 LIVE_PREFIX = "/api/v1/live"
@@ -28,9 +29,12 @@ API_BUILDER = "serve.composition:api_app"
 class _FrugalConfig(uvicorn.Config):
     """uvicorn's configuration without deflate (42 KB a socket) and with small frames; Serve has no setting for them."""
 
+    protocol: str | type[FrugalSocket] = "auto"
+
     def __init__(self, *args: Any, **options: Any) -> None:
         options.setdefault("ws_per_message_deflate", False)
         options.setdefault("ws_max_size", FRAME_BYTES_MAX)
+        options.setdefault("ws", self.protocol)
         super().__init__(*args, **options)
 
 
@@ -70,6 +74,8 @@ class Gateway:
     def __init__(self, builder: str, config: bytes) -> None:
         # Serve starts the replica's servers after this constructor.
         limit_sockets()
+        # Not so in Serve's own proxy, which watches the sockets it passes on.
+        _FrugalConfig.protocol = FrugalSocket
         keep_to_loopback()
         self._builder = builder
         self._config = msgspec.json.decode(config, type=RuntimeConfig)

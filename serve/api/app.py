@@ -79,7 +79,7 @@ def refused(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.media_type)
 
 
-def build_app(services_of: Any, sockets: list[Any]) -> Litestar:
+def build_app(services_of: Any) -> Litestar:
     """Return the application over services made by the async context manager `services_of(app)`."""
     held: dict[str, Services] = {}
 
@@ -90,7 +90,7 @@ def build_app(services_of: Any, sockets: list[Any]) -> Litestar:
             yield
 
     return Litestar(
-        [*handlers(ROUTES, lambda: held["services"]), *_documents(), *sockets],
+        [*handlers(ROUTES, lambda: held["services"]), *_documents()],
         lifespan=[lifespan],
         exception_handlers={Exception: refused},
         openapi_config=None,

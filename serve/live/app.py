@@ -6,7 +6,7 @@ from litestar.datastructures import State
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits
 from serve.live.ports import Ports
-from serve.live.routes import live_handler
+from serve.live.routes import with_socket
 
 PATH = "/api/v1/live"
 
@@ -18,9 +18,9 @@ def build_app(ports: Ports, limits: Limits | None = None) -> Litestar:
     `app.state.gateway.close()` first; the hook here only stops what is left.
     """
     gateway = Gateway(ports, limits)
-    return Litestar(
-        route_handlers=[live_handler(["/", PATH])],
+    app = Litestar(
         state=State({"gateway": gateway, "origins": ()}),
         on_shutdown=[gateway.close],
         openapi_config=None,
     )
+    return with_socket(app, "/", PATH)

@@ -1,11 +1,12 @@
-"""The WebSocket route: a Litestar socket as a `Wire`, handed to the gateway in `app.state.gateway`."""
+"""The WebSocket route: an ASGI socket as a `Wire`, handed to the gateway in `app.state.gateway`.
+
+It stands in front of Litestar's own routing: a Litestar `WebSocket` and what carries it there cost 8 KB a socket.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import WebSocket, websocket
-from litestar.exceptions import WebSocketDisconnect
-from litestar.handlers import WebsocketRouteHandler
+from litestar import Litestar
 
 from serve.live.gateway import Gateway
 from serve.live.outbound import Disconnected
@@ -16,36 +17,35 @@ _REASON_BYTES_MAX = 123
 """RFC 6455, 5.5: a control frame holds 125 bytes, two of which are the code."""
 
 
-class LitestarWire:
-    """An accepted Litestar socket."""
+class AsgiWire:
+    """An accepted socket of an ASGI server."""
 
-    def __init__(self, socket: WebSocket[Any, Any, Any]) -> None:
-        self._socket = socket
+    __slots__ = ("_receive", "_send")
+
+    def __init__(self, receive: Any, send: Any) -> None:
+        self._receive, self._send = receive, send
 
     async def receive(self) -> str | bytes:
         """Return the next message as it came, text or binary."""
-        try:
-            event = await self._socket.receive()
-        except (WebSocketDisconnect, OSError) as gone:
-            raise Disconnected from gone
+        event = await self._receive()
         if event["type"] != "websocket.receive":
             raise Disconnected
-        text = event.get("text")
+        text: str | None = event.get("text")
         return text if text is not None else event.get("bytes") or b""
 
     async def send(self, text: str) -> None:
         """Send one text frame."""
         try:
-            await self._socket.send_data(text)
-        except (WebSocketDisconnect, OSError) as gone:
+            await self._send({"type": "websocket.send", "text": text})
+        except OSError as gone:
             raise Disconnected from gone
 
     async def close(self, code: int, reason: str) -> None:
         """Send the close frame, its reason cut to what fits."""
         fitting = reason.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
         try:
-            await self._socket.close(code, fitting)
-        except (WebSocketDisconnect, OSError) as gone:
+            await self._send({"type": "websocket.close", "code": int(code), "reason": fitting})
+        except OSError as gone:
             raise Disconnected from gone
 
 
@@ -56,18 +56,41 @@ def admits(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool
     return not allowed and host is not None and origin.partition("://")[2] == host
 
 
-def live_handler(path: str | Sequence[str]) -> WebsocketRouteHandler:
-    """Return a handler of the live socket at `path` (or several), for any app whose `state.gateway` is a `Gateway`."""
+class _SocketRoute:
+    """Takes the sockets of some paths, and leaves everything else to the app's own handler."""
 
-    @websocket(path if isinstance(path, str) else list(path), opt={"exclude_from_auth": True})
-    async def live(socket: WebSocket[Any, Any, Any]) -> None:
-        gateway: Gateway = socket.app.state.gateway
-        if not admits(socket.headers.get("origin"), socket.headers.get("host"), socket.app.state.get("origins", ())):
-            gateway.measures.turned_away.inc("origin")
-            await socket.close(FORBIDDEN, "this origin may not open sockets here")
+    def __init__(self, app: Litestar, paths: Sequence[str]) -> None:
+        self._app, self._next = app, app.asgi_handler
+        self._paths = frozenset(paths)
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        path = scope["path"].rstrip("/") or "/"
+        if scope["type"] == "websocket" and path in self._paths:
+            return self._serve(scope, receive, send)
+        return self._next(scope, receive, send)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        if (await receive())["type"] != "websocket.connect":
             return
-        offered = socket.scope["subprotocols"]
-        await socket.accept(subprotocols=SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        await gateway.serve(LitestarWire(socket))
+        gateway: Gateway = self._app.state.gateway
+        origin, host = _header(scope, b"origin"), _header(scope, b"host")
+        if not admits(origin, host, self._app.state.get("origins", ())):
+            gateway.measures.turned_away.inc("origin")
+            await send({"type": "websocket.close", "code": FORBIDDEN, "reason": "this origin may not open sockets"})
+            return
+        chosen = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
+        await send({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
+        await gateway.serve(AsgiWire(receive, send))
 
-    return live
+
+def _header(scope: Any, name: bytes) -> str | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return None
+
+
+def with_socket(app: Litestar, *paths: str) -> Litestar:
+    """Return the app, which answers the live socket at `paths` too; its `state.gateway` is a `Gateway` by then."""
+    app.asgi_handler = _SocketRoute(app, paths)
+    return app

@@ -14,10 +14,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from serve.live.app import build_app
+from serve.live.frugal import FrugalSocket
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits
 from serve.live.ports import SystemClock
-from serve.live.routes import live_handler
+from serve.live.routes import with_socket
 from tests.support.live_socket import EPOCH, ports
 from tests.support.manual_clock import ManualClock
 from tests.support.memory_runtime import MemoryRuntime
@@ -34,7 +35,9 @@ class Server:
         self.gateway: Gateway = app.state.gateway
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self._uvicorn = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws_per_message_deflate=False))
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", ws=FrugalSocket, ws_per_message_deflate=False)
+        )
         self._task = asyncio.create_task(self._uvicorn.serve([self._listener]))
 
     def connect(self, path: str = "/api/v1/live") -> connect:
@@ -52,7 +55,7 @@ def start(paths_of_api: str | None = None) -> Server:
     app = build_app(outside, LIMITS)
     if paths_of_api is not None:
         state = State({"gateway": Gateway(outside, LIMITS)})
-        app = Litestar([live_handler(paths_of_api)], state=state, openapi_config=None)
+        app = with_socket(Litestar([], state=state, openapi_config=None), paths_of_api)
     return Server(app, runtime)
 
 

@@ -124,7 +124,7 @@ async def serving(
         async def services_of(_: Litestar) -> AsyncGenerator[Services, None]:
             yield services
 
-        app = build_app(services_of, [])
+        app = build_app(services_of)
         through = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
         async with alive(app), httpx.AsyncClient(transport=through, base_url="http://boond") as http:
             yield Rest(http, keys, journal, clock, runtime)

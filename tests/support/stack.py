@@ -37,6 +37,7 @@ from serve import composition
 from serve.auth.keys import load_or_create
 from serve.auth.principal import Role
 from serve.auth.tokens import Issuer
+from serve.live.frugal import FrugalSocket
 from serve.live.gateway import Gateway
 from serve.settings import RuntimeConfig
 from tests.support.postgres import new_database, server_url
@@ -175,6 +176,7 @@ async def stack(
                 running,
                 log_level="warning",
                 lifespan="off",
+                ws=FrugalSocket,
                 ws_per_message_deflate=False,
                 ws_max_size=FRAME_BYTES_MAX,
                 timeout_graceful_shutdown=2,

@@ -79,7 +79,7 @@ def client(tmp_path: Path, shards: Shards, storage: BrokenStorage) -> Iterator[T
     async def held(_: Litestar) -> AsyncIterator[Services]:
         yield services
 
-    with TestClient(app.build_app(held, [])) as made:
+    with TestClient(app.build_app(held)) as made:
         made.headers["Authorization"] = f"Bearer {Issuer(keys).issue('asha', now=NOW, lifetime_s=60)}"
         yield made
 
