@@ -7,7 +7,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Literal
 
-from msgspec import DecodeError, msgpack
+from msgspec import DecodeError
 
 from actors import codec
 from actors.committer import Committer
@@ -17,6 +17,7 @@ from actors.kinds import Kinds, UnknownKind
 from actors.messages import LETTER, Envelope, Meta, Outcome, Problem
 from actors.residents import Residents
 from actors.turns import Batch, Item, Twin, poisoned, unavailable
+from actors.wire import encode_meta
 from engine.behaviour import Behaviour, Facts, Refused, Turn
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,6 @@ class Decider:
         self._new_id = new_id
         self._snapshot_every = snapshot_every
         self._leapt = leapt
-        self._encode_meta: Callable[[Meta], bytes] = msgpack.Encoder().encode
         self._defaults: Callable[[Any, bytes], Any] = lru_cache(maxsize=64)(_decode)
         self.applied_at = now()
 
@@ -211,11 +211,11 @@ class Decider:
         at = self._time(activation, fires)
         final = item is not None and item.envelope.final
         turn, body = activation.decide(command, facts, at, self._new_id, final=final)
-        decided = activation.prepare(turn, body, command_id, input_hash, self._encode_meta(meta), fires)
+        decided = activation.prepare(turn, body, command_id, input_hash, encode_meta(meta), fires)
         activation.apply(decided)
         batch = self._committer.forming
         batch.writes.append(decided.write)
-        batch.made.append((activation, turn))
+        batch.made.append((activation, turn, meta))
         batch.twins[activation.entity_id, command_id] = Twin(input_hash, turn)
         for row in decided.write.rows.transactions:
             batch.sealed[activation.entity_id, row.transaction_id] = row.sealed

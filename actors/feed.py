@@ -17,7 +17,8 @@ from actors import codec
 from actors.journal import Journal, StoredTurn
 from actors.kinds import Kinds
 from actors.limits import Limits
-from actors.messages import Frame, Pull, Pulled
+from actors.messages import Frame, Meta, Pull, Pulled
+from actors.wire import decode_meta
 from engine.behaviour import Behaviour, Turn
 
 _log = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ class Feed:
 
 
 def _size(frame: Frame) -> int:
-    return len(memoryview(frame.events)) + _FRAME_OVERHEAD
+    return len(memoryview(frame.events)) + len(frame.request_id) + len(frame.trace) + _FRAME_OVERHEAD
 
 
 def rfc3339(at: datetime) -> str:
@@ -219,17 +220,17 @@ def rfc3339(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def turn_frame(behaviour: Behaviour, turn: Turn) -> Frame:
+def turn_frame(behaviour: Behaviour, turn: Turn, meta: Meta) -> Frame:
     """Return the frame of a turn. What the behaviour cannot tell becomes a frame without events: `seq` has no gaps."""
     try:
         events = behaviour.push(turn)
     except Exception:
         _log.exception("cannot tell turn %d of %s", turn.seq, turn.entity_id)
         events = b"[]"
-    return Frame(turn.entity_id, turn.seq, rfc3339(turn.at), events)
+    return Frame(turn.entity_id, turn.seq, rfc3339(turn.at), events, meta.request_id, meta.trace)
 
 
 def stored_frame(behaviour: Behaviour, entity_id: str, stored: StoredTurn) -> Frame:
     """Return the frame of a turn as the journal keeps it. Raises what the behaviour raises on what it cannot read."""
     events, result = behaviour.decode_turn(codec.unpack(stored.body))
-    return turn_frame(behaviour, Turn(entity_id, stored.seq, stored.at, events, result))
+    return turn_frame(behaviour, Turn(entity_id, stored.seq, stored.at, events, result), decode_meta(stored.meta))

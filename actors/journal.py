@@ -77,6 +77,14 @@ class StoredTurn(Struct, frozen=True, gc=False):
     at: datetime
     body: bytes
     chain: bytes
+    meta: bytes = b""
+    """Only where history is read for frames; see `wire.decode_meta`."""
+
+
+class SentMessage(OutboxMessage, frozen=True, gc=False):
+    """An outbox message with the meta of the turn that sent it."""
+
+    meta: bytes = b""
 
 
 class KnownCommand(Struct, frozen=True, gc=False):
@@ -167,7 +175,7 @@ class Journal(Protocol):
 
     async def waiting_messages(
         self, shard: int, shards: int, channel: str, until: datetime, entities: int, each: int
-    ) -> list[list[OutboxMessage]]:
+    ) -> list[list[SentMessage]]:
         """Return the oldest messages of a channel, at most `each` of at most `entities`, those of an entity in order.
 
         An entity whose oldest message is parked beyond `until` is left out. A channel may have lines,

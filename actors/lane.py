@@ -12,6 +12,7 @@ from collections import defaultdict, deque
 
 from msgspec import Struct
 
+from actors.cause import REQUEST_ID
 from actors.messages import Envelope, Outcome, Problem
 from actors.transport import Transport, TransportLost
 from actors.wire import decode_outcomes, encode_envelopes
@@ -165,6 +166,8 @@ class Lane:
         return False
 
     async def _call(self, entries: list[Entry]) -> None:
+        # It began in the task of one of them, and works for all.
+        REQUEST_ID.set("")
         try:
             async with timeout(self._limits.call_s_max):
                 blob = await self._transport.submit(self._shard, encode_envelopes([e.envelope for e in entries]))

@@ -10,6 +10,7 @@ other cannot dead-lock.
 
 import logging
 
+from actors.cause import REQUEST_ID, TRACE
 from actors.client import Sender
 from actors.messages import LETTER, Envelope, Meta, Outcome
 from actors.shard import EntityShard
@@ -81,7 +82,7 @@ class Letters:
     async def _send(
         self, message: OutboxMessage, entity_id: str, command_id: str, command: bytes, *, final: bool = False
     ) -> Outcome:
-        meta = Meta(message.entity_id, LETTER, message.outbox_id)
+        meta = Meta(message.entity_id, LETTER, REQUEST_ID.get() or message.outbox_id, TRACE.get())
         outcome = await self._sender.submit(Envelope(entity_id, command_id, command, meta, final=final))
         if outcome.problem is not None and outcome.problem.code in _NO_ANSWER:
             raise NotDelivered(f"{command_id} for {entity_id}: {outcome.problem.detail}")

@@ -11,11 +11,16 @@ LETTER = "letter"
 
 
 class Meta(Struct, frozen=True, array_like=True):
-    """Who asked, through what, under which request: kept beside the turn in the journal."""
+    """Who asked, through what, under which request: kept beside the turn in the journal.
+
+    It is in no hash and in no chain, so it may grow fields at its end.
+    """
 
     principal: str
     origin: str = "user"
     request_id: str = ""
+    trace: str = ""
+    """The `traceparent` this goes on from; empty unless the request is traced."""
 
 
 class Envelope(Struct, frozen=True, array_like=True):
@@ -62,6 +67,9 @@ class Frame(Struct, frozen=True, array_like=True):
     seq: int
     at: str
     events: bytes
+    request_id: str = ""
+    """What caused the turn, as its `Meta` says."""
+    trace: str = ""
 
 
 class Pull(Struct, frozen=True, array_like=True):

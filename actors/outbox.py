@@ -13,8 +13,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from actors.alarm import rest
-from actors.journal import Journal, JournalError
+from actors.cause import REQUEST_ID, TRACE
+from actors.journal import Journal, JournalError, SentMessage
 from actors.limits import Limits
+from actors.wire import decode_meta
 from engine.behaviour import OutboxMessage, OutboxRow
 
 _log = logging.getLogger(__name__)
@@ -99,10 +101,10 @@ class Pump:
                 self._more = True
         self._more |= len(waiting) == limits.outbox_lanes_max
 
-    async def _lane(self, term: int, messages: Sequence[OutboxMessage]) -> None:
+    async def _lane(self, term: int, messages: Sequence[SentMessage]) -> None:
         """Deliver messages of one entity in order, up to the first that fails."""
-        done: list[OutboxMessage] = []
-        failed: OutboxMessage | None = None
+        done: list[SentMessage] = []
+        failed: SentMessage | None = None
         left = True
         try:
             for message in messages:
@@ -124,8 +126,12 @@ class Pump:
             if left or self._more:
                 self._wake.set()
 
-    async def _deliver(self, message: OutboxMessage) -> bool:
+    async def _deliver(self, message: SentMessage) -> bool:
+        """Deliver one, on behalf of the request that caused its turn."""
         try:
+            meta = decode_meta(message.meta)
+            REQUEST_ID.set(meta.request_id)
+            TRACE.set(meta.trace)
             async with timeout(self._limits.outbox_delivery_s_max):
                 await self._handler(message)
         except CancelledError:

@@ -24,6 +24,7 @@ from actors.journal import (
     KnownCommand,
     Question,
     Reading,
+    SentMessage,
     Snapshot,
     StoredTurn,
     TurnWrite,
@@ -231,13 +232,13 @@ class PostgresJournal:
 
     async def waiting_messages(
         self, shard: int, shards: int, channel: str, until: datetime, entities: int, each: int
-    ) -> list[list[OutboxMessage]]:
+    ) -> list[list[SentMessage]]:
         """See `Journal.waiting_messages`."""
         first, last = slots_of(shard, shards)
         asked = {"first": first, "last": last, "channel": channel, "until": until, "entities": entities, "each": each}
-        found: dict[tuple[str, str], list[OutboxMessage]] = {}
+        found: dict[tuple[str, str], list[SentMessage]] = {}
         for row in await self._background.rows(sql.WAITING_MESSAGES, asked):
-            found.setdefault((row[0], row[1]), []).append(OutboxMessage(*row))
+            found.setdefault((row[0], row[1]), []).append(SentMessage(*row))
         for messages in found.values():
             messages.sort(key=lambda message: (message.seq, message.number))
         return list(found.values())
@@ -318,8 +319,8 @@ async def histories(
     }
     found: dict[str, list[StoredTurn]] = {}
     cursor = await connection.cursor(binary=True).execute(sql.HISTORIES, parameters)
-    for entity_id, seq, command_id, at, body, chain in await cursor.fetchall():
-        found.setdefault(entity_id, []).append(StoredTurn(seq, command_id, at, body, chain))
+    for entity_id, *stored in await cursor.fetchall():
+        found.setdefault(entity_id, []).append(StoredTurn(*stored))
     for turns in found.values():
         turns.sort(key=lambda turn: turn.seq)
     return found

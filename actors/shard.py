@@ -372,12 +372,12 @@ class EntityShard:
 
     def _on_settled(self, batch: Batch) -> None:
         frames = []
-        for activation, turn in batch.made:
+        for activation, turn, meta in batch.made:
             activation.committed = turn.seq
             if activation.pending is batch:
                 activation.pending = None
             if self._feed.listens(turn.entity_id):
-                frames.append(turn_frame(activation.behaviour, turn))
+                frames.append(turn_frame(activation.behaviour, turn, meta))
         batch.reply()
         for write in batch.writes:
             rows = write.rows
@@ -395,7 +395,7 @@ class EntityShard:
     async def _on_failed(self, batches: list[Batch], error: JournalError) -> None:
         _log.warning("shard %d term %d: %s: %s", self._shard, self._term, type(error).__name__, error)
         self._wake.set()
-        made = [activation for batch in batches for activation, _ in batch.made]
+        made = [activation for batch in batches for activation, _, _ in batch.made]
         if isinstance(error, DataRejected):
             self._residents.drop(made)
             failed, on_top = batches

@@ -162,7 +162,7 @@ def read(entities: bool, commands: bool, transactions: bool, identities: bool) -
 
 
 HISTORIES = """
-SELECT j.entity_id, j.seq, j.command_id, j.at, j.body, j.chain
+SELECT j.entity_id, j.seq, j.command_id, j.at, j.body, j.chain, j.meta
 FROM unnest(%(slots)b::bigint[], %(entities)b::text[], %(afters)b::bigint[]) AS q (slot, entity_id, after)
 CROSS JOIN LATERAL (SELECT * FROM journal WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
     AND seq > q.after ORDER BY seq LIMIT %(limit)b) AS j"""
@@ -205,7 +205,8 @@ WITH heads AS MATERIALIZED (
             AND before.channel = o.channel AND (before.seq, before.number) < (o.seq, o.number))
     ORDER BY wakes, created_at LIMIT %(entities)b
 )
-SELECT m.entity_id, m.channel, m.seq, m.number, m.outbox_id, m.body, m.created_at, m.tries
+SELECT m.entity_id, m.channel, m.seq, m.number, m.outbox_id, m.body, m.created_at, m.tries,
+    coalesce((SELECT meta FROM journal AS j WHERE j.slot = m.slot AND j.entity_id = m.entity_id AND j.seq = m.seq), '')
 FROM heads AS h CROSS JOIN LATERAL (SELECT * FROM outbox WHERE slot = h.slot AND entity_id = h.entity_id
     AND channel = h.channel ORDER BY seq, number LIMIT %(each)b) AS m"""
 

@@ -18,14 +18,17 @@ from engine.behaviour import TimerRow
 
 _log = logging.getLogger(__name__)
 
-_META = Meta("timer", "timer")
 _PAUSE_S = 0.2
 """Before timers are tried again that the shard could not take, or that could not be read."""
 
 
 def envelope_of(timer: DueTimer) -> Envelope:
-    """Return the command of a timer, under the id that this firing has however often it is tried."""
-    return Envelope(timer.entity_id, f"timer:{timer.timer_id}:{rfc3339(timer.due)}", timer.body, _META)
+    """Return the command of a timer, under the id that this firing has however often it is tried.
+
+    That is its request id too: what follows from the firing can be found by it.
+    """
+    command_id = f"timer:{timer.timer_id}:{rfc3339(timer.due)}"
+    return Envelope(timer.entity_id, command_id, timer.body, Meta("timer", "timer", command_id))
 
 
 class Timers:

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from actors.entity import Activation
 from actors.journal import DueTimer, Snapshot, TurnWrite
-from actors.messages import Envelope, Outcome, Problem
+from actors.messages import Envelope, Meta, Outcome, Problem
 from engine.behaviour import Turn
 
 
@@ -92,7 +92,7 @@ class Batch(Struct):
     """Turns that are committed together, and all that waits for that commit."""
 
     writes: list[TurnWrite] = field(default_factory=list)
-    made: list[tuple[Activation, Turn]] = field(default_factory=list)
+    made: list[tuple[Activation, Turn, Meta]] = field(default_factory=list)
     replies: list[tuple[Item, Outcome]] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     twins: dict[tuple[str, str], Twin] = field(default_factory=dict)

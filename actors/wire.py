@@ -4,13 +4,25 @@ from collections.abc import Sequence
 
 from msgspec import msgpack
 
-from actors.messages import Envelope, Outcome, Pull, Pulled
+from actors.messages import Envelope, Meta, Outcome, Pull, Pulled
 
 _ENCODER = msgpack.Encoder()
 _ENVELOPES = msgpack.Decoder(list[Envelope])
 _OUTCOMES = msgpack.Decoder(list[Outcome])
 _PULL = msgpack.Decoder(Pull)
 _PULLED = msgpack.Decoder(Pulled)
+_META = msgpack.Decoder(Meta)
+_UNKNOWN = Meta("")
+
+
+def encode_meta(meta: Meta) -> bytes:
+    """Return what the journal keeps beside a turn."""
+    return _ENCODER.encode(meta)
+
+
+def decode_meta(stored: bytes) -> Meta:
+    """Return what `encode_meta` made, of any release; of nothing, a `Meta` that says nothing."""
+    return _META.decode(stored) if stored else _UNKNOWN
 
 
 def encode_envelopes(envelopes: Sequence[Envelope]) -> bytes:

@@ -12,6 +12,7 @@ from litestar import Litestar
 from psycopg_pool import AsyncConnectionPool
 
 from actors import connections, placement, ray_host
+from actors.cause import REQUEST_ID, TRACE
 from actors.client import Client, Sender
 from actors.clock import ClockTable, utc_now
 from actors.host import HostConfig, Surroundings
@@ -97,7 +98,7 @@ def reporting(sender: Sender) -> Submit:
     """Return how the sandbox host reports: as a command of the user, through the shards."""
 
     async def submit(entity_id: str, command_id: str, command: ReportResult) -> None:
-        meta = Meta("host:sandbox", "host", command_id)
+        meta = Meta("host:sandbox", "host", REQUEST_ID.get() or command_id, TRACE.get())
         outcome = await sender.submit(Envelope(entity_id, command_id, msgspec.msgpack.encode(command), meta))
         problem = outcome.problem
         if problem is not None and problem.code == "poison":
@@ -216,11 +217,11 @@ def _ports(services: Services) -> ports.Ports:
     )
 
 
-def _expense(principal: Any, body: bytes) -> Envelope:
+def _expense(principal: Any, body: bytes, request_id: str) -> Envelope:
     """Decode an `expense` frame exactly as `POST /transactions` decodes its body."""
     try:
         request = _EXPENSE.decode(body)
-        return envelopes.transaction(principal, request, request.user_id, "")
+        return envelopes.transaction(principal, request, request.user_id, request_id)
     except msgspec.ValidationError as error:
         raise ports.ExpenseRefused(of_validation(error).document()) from None
     except UNREADABLE as error:

@@ -62,6 +62,23 @@ def keep_to_loopback() -> None:
     replica.add_port_to_grpc_server = open_on_loopback
 
 
+class _NoRequestIds:
+    """In place of Serve's own middleware, which answers any `X-Request-ID` unread and as a second header: ours does."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+
+def leave_request_ids_to_us() -> None:
+    """Keep Serve 2.60 from answering request ids; it has no setting for it."""
+    from ray.serve._private import http_util
+
+    http_util.RequestIdMiddleware = _NoRequestIds
+
+
 def resolve(path: str) -> Callable[[RuntimeConfig], Any]:
     """Return the builder at `module:function`."""
     module, _, name = path.partition(":")
@@ -77,6 +94,7 @@ class Gateway:
         # Not so in Serve's own proxy, which watches the sockets it passes on.
         _FrugalConfig.protocol = FrugalSocket
         keep_to_loopback()
+        leave_request_ids_to_us()
         self._builder = builder
         self._config = msgspec.json.decode(config, type=RuntimeConfig)
         logging.getLogger("ray.serve").setLevel(self._config.log_level.upper())

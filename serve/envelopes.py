@@ -5,6 +5,7 @@ from operator import attrgetter
 import msgspec
 from msgspec import Struct
 
+from actors.cause import REQUEST_ID, TRACE
 from actors.messages import Envelope, Meta
 from engine.commands import Command, OpenUser, RecordTransaction, TransactionFields
 from engine.queries import Query
@@ -43,6 +44,11 @@ def subject(principal: Principal, user_id: str | None, *, field: str = "user_id"
     return principal.entity_id
 
 
+def meta_of(principal: Principal, request_id: str) -> Meta:
+    """Return who asks, under which request, in the trace of the present task."""
+    return Meta(principal.name, principal.origin, request_id, TRACE.get())
+
+
 def transaction_id_of(command: RecordTransaction) -> str:
     """Return the command id of a report: its identity (origin, source, external id) with status and revision.
 
@@ -72,7 +78,7 @@ def transaction(
         entity_id=subject(principal, user_id, field=user_field),
         command_id=transaction_id_of(command),
         body=_encoded(command),
-        meta=Meta(principal.name, principal.origin, request_id),
+        meta=meta_of(principal, request_id),
         opening=_OPENING,
     )
 
@@ -90,7 +96,7 @@ def command(principal: Principal, entity_id: str, wanted: Command, command_id: s
         entity_id=entity_id,
         command_id=command_id,
         body=_ENCODER.encode(wanted),
-        meta=Meta(principal.name, principal.origin, request_id),
+        meta=meta_of(principal, request_id),
         opening=_OPENING,
     )
 
@@ -102,6 +108,6 @@ def query(principal: Principal, entity_id: str, wanted: Query, opening: Struct =
         entity_id=entity_id,
         command_id=None,
         body=_ENCODER.encode(wanted),
-        meta=Meta(principal.name, principal.origin),
+        meta=meta_of(principal, REQUEST_ID.get()),
         opening=raw,
     )

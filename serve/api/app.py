@@ -9,6 +9,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
+from serve import request_ids
 from serve.api import (
     accounts,
     alerts,
@@ -63,20 +64,26 @@ def _documents() -> list[HTTPRouteHandler]:
     encoded, shown = msgspec.json.encode(described), openapi.page(described).encode()
 
     @get(f"{PREFIX}/openapi.json", include_in_schema=False)
-    async def document() -> ASGIResponse:
-        return ASGIResponse(body=encoded, media_type="application/json")
+    async def document(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return ASGIResponse(body=encoded, media_type="application/json", headers=_told(request))
 
     @get([f"{PREFIX}/docs", "/"], include_in_schema=False)
-    async def page() -> ASGIResponse:
-        return ASGIResponse(body=shown, media_type="text/html")
+    async def page(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return ASGIResponse(body=shown, media_type="text/html", headers=_told(request))
 
     return [document, page]
 
 
+def _told(request: Request[Any, Any, Any]) -> dict[str, str]:
+    return {"x-request-id": request_ids.accept(request.headers.get("x-request-id", ""))}
+
+
 def refused(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer what no handler saw (unknown path, wrong method ...) with a problem document."""
-    answer = of_exception(error, request.headers.get("x-request-id", "")[:128])
-    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.media_type)
+    told = _told(request)
+    answer = of_exception(error, told["x-request-id"])
+    headers = {**answer.headers, **told}
+    return Response(answer.body, status_code=answer.status, headers=headers, media_type=answer.media_type)
 
 
 def build_app(services_of: Any) -> Litestar:

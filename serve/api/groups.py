@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from actors.messages import Envelope, Meta, Outcome
+from actors.messages import Envelope, Outcome
 from actors.runtime import Unavailable
 from engine.commands import Name, PositiveAmount, Text
 from engine.commands.groups import AskJarContribution, ContributeFromJar, ContributeToGroup, NoteMembership
@@ -43,6 +43,7 @@ from engine.groups.views import (
 from engine.letters import GROUP_MARK, encoded
 from engine.pledges import ContributionView, GetGroups, MembershipList
 from engine.queries import GetProfile
+from serve import envelopes
 from serve.api import challenges
 from serve.api.challenges import ChallengeView, Confirmation
 from serve.api.paging import PageQuery
@@ -120,13 +121,13 @@ def _group(call: Call, group_id: str) -> str:
 
 
 async def _tell(call: Call, group_id: str, command: GroupCommand) -> Outcome:
-    meta = Meta(call.caller.name, call.caller.origin, call.request_id)
+    meta = envelopes.meta_of(call.caller, call.request_id)
     return await call.submit(Envelope(_group(call, group_id), call.command_id, encoded(command), meta))
 
 
 async def ask_group(call: Call, group_id: str, query: GetGroup | GetProposals) -> Answer:
     """Answer a read from a group's actor; 404 for whoever is not a member."""
-    meta = Meta(call.caller.name, call.caller.origin)
+    meta = envelopes.meta_of(call.caller, call.request_id)
     return answered(await call.submit(Envelope(_group(call, group_id), None, msgspec.msgpack.encode(query), meta)))
 
 
@@ -144,7 +145,7 @@ async def _note(call: Call, group_id: str, outcome: Outcome) -> None:
         raise of_outcome(outcome)
     name = msgspec.json.decode(outcome.body, type=GroupView).name
     note = NoteMembership(group_id=group_id, group_name=name)
-    meta = Meta(call.caller.name, call.caller.origin, call.request_id)
+    meta = envelopes.meta_of(call.caller, call.request_id)
     command_id = f"group:{group_id}:joined:{outcome.seq}"
     try:
         await call.submit(Envelope(call.entity_id, command_id, encoded(note), meta))

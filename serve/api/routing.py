@@ -21,10 +21,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
+from actors.cause import REQUEST_ID
 from actors.messages import Envelope, Outcome
 from actors.runtime import Unavailable
 from engine.commands import Command
-from serve import envelopes
+from serve import envelopes, request_ids
 from serve.api import metrics
 from serve.auth.errors import Busy, TokenRefused
 from serve.auth.principal import Principal
@@ -49,7 +50,6 @@ Headers = dict[bytes, bytes]
 """Of a request, by lower-case name; of one given twice the first."""
 ANSWER_S = 20.0
 """How long a request may take, its body included: over a shard's deadline, so that a stuck part ends in a 503."""
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class Answer(Struct, frozen=True):
@@ -185,14 +185,15 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
     async def serve(request: Request[Any, Any, Any]) -> ASGIApp:
         began = time.perf_counter()
         headers = dict(reversed(list(request.scope["headers"])))
-        request_id = _request_id(headers)
+        request_id = request_ids.accept(headers.get(request_ids.HEADER, b"").decode("latin-1"))
+        REQUEST_ID.set(request_id)
         try:
             async with timeout(ANSWER_S):
                 answer = await _carry_out(route, decoder, bare, request, headers, services(), request_id)
         except Exception as error:
             answer = of_exception(error, request_id)
         metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
-        return respond(answer)
+        return respond(answer, request_id)
 
     path = PREFIX + re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
     return HTTPRouteHandler(
@@ -311,11 +312,6 @@ def _query(route: Route, request: Request[Any, Any, Any]) -> Any:
         raise of_validation(error) from None
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get(b"x-request-id", b"").decode("latin-1")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-
-
 def _idempotency_key(headers: Headers) -> str | None:
     key = _text(headers, b"idempotency-key")
     if key is None:
@@ -349,9 +345,9 @@ def _allow(error: HTTPException) -> dict[str, str]:
     return {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
 
 
-def respond(answer: Answer) -> ASGIApp:
-    """Return what sends an answer; nothing of ours is cached on the way. Serve adds `x-request-id`."""
-    headers = [(b"cache-control", b"no-store")]
+def respond(answer: Answer, request_id: str) -> ASGIApp:
+    """Return what sends an answer; nothing of ours is cached on the way."""
+    headers = [(b"cache-control", b"no-store"), (request_ids.HEADER, request_id.encode())]
     if answer.status != 204:
         headers.append((b"content-type", answer.media_type.encode()))
         headers.append((b"content-length", b"%d" % len(answer.body)))

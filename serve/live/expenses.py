@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from msgspec import Raw
 
+from actors.cause import REQUEST_ID
 from actors.runtime import Unavailable
+from serve import request_ids
 from serve.live.ports import ExpenseRefused, Ports, Principal
 from serve.live.protocol import Error, Receipt, ServerFrame, problem
 
@@ -32,6 +34,8 @@ class Expenses:
             await asyncio.wait(set(self._tasks))
 
     async def _run(self, principal: Principal, id_: str, body: bytes, answer: Callable[[ServerFrame], None]) -> None:
+        """`id_` is the request id too, if it is fit to be one, so that a client knows the turn of what it sent."""
+        REQUEST_ID.set(request_ids.accept(id_))
         measures, clock = self._ports.measures, self._ports.clock
         began, outcome = clock.monotonic(), "refused"
         try:
@@ -51,7 +55,7 @@ class Expenses:
         measures.expense_seconds.observe(clock.monotonic() - began)
 
     async def _carry_out(self, principal: Principal, id_: str, body: bytes) -> ServerFrame:
-        outcome = await self._ports.runtime.submit(self._ports.expense(principal, body))
+        outcome = await self._ports.runtime.submit(self._ports.expense(principal, body, REQUEST_ID.get()))
         if outcome.status == "unavailable":
             raise Unavailable("the shard cannot take this now")
         if outcome.body is None:

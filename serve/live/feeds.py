@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from actors.cause import REQUEST_ID
 from actors.messages import Frame, Pull, Pulled
 from actors.runtime import Runtime, Unavailable
 from serve.live.limits import Limits
@@ -98,6 +99,8 @@ class ShardFeed:
 
     async def run(self) -> None:
         """Pull for ever. A shard that does not answer is asked again; the sockets stay open meanwhile."""
+        # The loop began in the task of whichever socket came first, and works for all.
+        REQUEST_ID.set("")
         try:
             while True:
                 await self._try()

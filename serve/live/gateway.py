@@ -5,7 +5,9 @@ import logging
 from collections import Counter
 from uuid import uuid4
 
+from actors.cause import REQUEST_ID
 from actors.meters import Series
+from serve import request_ids
 from serve.live.connection import Connection
 from serve.live.expenses import Expenses
 from serve.live.limits import Limits
@@ -59,7 +61,8 @@ class Gateway:
         return series
 
     async def serve(self, wire: Wire) -> None:
-        """Serve one accepted socket until it ends."""
+        """Serve one accepted socket until it ends. What it asks for itself has a request id of its own."""
+        REQUEST_ID.set(request_ids.accept(""))
         # Serve's own back-pressure hangs an upgrade or answers it with a bare 500, so admission is ours.
         if self._moving:
             return await self._turn_away(wire, "moving", CloseCode.MOVING, "the server is moving; reconnect")

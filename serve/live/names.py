@@ -19,10 +19,11 @@ class _Event(Struct, omit_defaults=True):
     data: Raw
 
 
-class _Turn(Struct, tag_field="t", tag="turn"):
+class _Turn(Struct, tag_field="t", tag="turn", omit_defaults=True):
     seq: int
     at: str
     events: list[_Event]
+    request_id: str = ""
 
 
 class _Transaction(Struct):
@@ -53,9 +54,8 @@ def _as_it_is(turn: str) -> str:
 
 def _jatour(turn: str) -> str:
     decoded = _turns.decode(turn)
-    return _encode(
-        _Turn(decoded.seq, decoded.at, [renamed for event in decoded.events for renamed in _renamed(event)])
-    ).decode()
+    events = [renamed for event in decoded.events for renamed in _renamed(event)]
+    return _encode(_Turn(decoded.seq, decoded.at, events, decoded.request_id)).decode()
 
 
 def _renamed(event: _Event) -> list[_Event]:

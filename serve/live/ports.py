@@ -88,15 +88,15 @@ class Ports:
 
     `verify` raises `TokenRefused`; it runs on the loop, so it must be quick. `redeem` spends a ticket, once for all
     gateways; it raises `TokenRefused`, or `TicketsAway` when nobody can tell now. `overview` makes the query whose
-    answer is the snapshot and which opens an unknown user. `expense` decodes the body as `POST /transactions` does and
-    raises `ExpenseRefused`. `problem` turns a refused outcome into an RFC 9457 document. `epoch` is the journal's
-    stream id.
+    answer is the snapshot and which opens an unknown user. `expense` decodes the body as `POST /transactions` does,
+    under a request id, and raises `ExpenseRefused`. `problem` turns a refused outcome into an RFC 9457 document.
+    `epoch` is the journal's stream id.
     """
 
     runtime: Runtime
     verify: Callable[[str], Principal]
     overview: Callable[[Principal], Envelope]
-    expense: Callable[[Principal, bytes], Envelope]
+    expense: Callable[[Principal, bytes, str], Envelope]
     problem: Callable[[Outcome], dict[str, Any]]
     epoch: str
     redeem: Callable[[str], Awaitable[Principal]] = no_tickets

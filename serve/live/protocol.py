@@ -95,12 +95,13 @@ class Snapshot(Struct, frozen=True, tag_field="t", tag="snapshot"):
     data: Raw
 
 
-class Turn(Struct, frozen=True, tag_field="t", tag="turn"):
-    """One committed turn."""
+class Turn(Struct, frozen=True, tag_field="t", tag="turn", omit_defaults=True):
+    """One committed turn. `request_id`: that of the request, the expense frame or the timer that caused it."""
 
     seq: int
     at: str
     events: Raw
+    request_id: str = ""
 
 
 class Reset(Struct, frozen=True, tag_field="t", tag="reset"):
@@ -154,7 +155,7 @@ def encode(frame: ServerFrame) -> str:
 
 def encode_turn(frame: Frame) -> str:
     """Encode a committed turn; its events are JSON already."""
-    return encode(Turn(frame.seq, frame.at, Raw(bytes(frame.events))))
+    return encode(Turn(frame.seq, frame.at, Raw(bytes(frame.events)), frame.request_id))
 
 
 def problem(status: int, title: str, detail: str, **extra: str | int | float) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from msgspec import structs
 
-from actors.journal import Journal, JournalError
+from actors.journal import Journal, JournalError, SentMessage
 from actors.slots import shard_of
-from engine.behaviour import OutboxMessage, OutboxRow, Rows
+from engine.behaviour import OutboxRow, Rows
 from tests.contract.conftest import OpenJournal
 from tests.support.rows import AT, turn
 
@@ -34,7 +34,7 @@ async def test_messages_come_by_entity_in_the_order_of_sending_up_to_a_bound(jou
     assert len(await waiting(journal, entities=1)) == 1
     assert await waiting(journal, channel="other") == [["d"]]
     [[message]] = await journal.waiting_messages(0, 1, "other", AT, 9, 9)
-    assert message == OutboxMessage("w", "other", 1, 0, "d", b"d", AT, 0)
+    assert message == SentMessage("w", "other", 1, 0, "d", b"d", AT, 0, turn("w", 1).row.meta)
 
 
 async def test_lines_of_a_channel_wait_for_themselves_alone(journal: Journal) -> None:

@@ -130,10 +130,11 @@ def ports(runtime: Runtime, clock: Clock) -> Ports:
     def overview(principal: Principal) -> Envelope:
         return Envelope(principal.entity_id, None, b"\xc0", Meta(principal.user_id))
 
-    def expense(principal: Principal, data: bytes) -> Envelope:
+    def expense(principal: Principal, data: bytes, request_id: str) -> Envelope:
         try:
             body = msgspec.json.decode(data, type=dict[str, Any])
-            return Envelope(principal.entity_id, str(body["external_id"]), b"\xc0", Meta(principal.user_id))
+            meta = Meta(principal.user_id, request_id=request_id)
+            return Envelope(principal.entity_id, str(body["external_id"]), b"\xc0", meta)
         except (msgspec.MsgspecError, KeyError) as error:
             raise ExpenseRefused(problem(422, "Invalid", f"external_id: {error}")) from error
 

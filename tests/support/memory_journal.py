@@ -16,6 +16,7 @@ from actors.journal import (
     KnownCommand,
     Question,
     Reading,
+    SentMessage,
     Snapshot,
     StoredTurn,
     TurnWrite,
@@ -40,7 +41,7 @@ class MemoryStore:
         self.clock_ahead = timedelta(0)
         self.outbox: list[OutboxRow] = []
         """All that was ever sent."""
-        self.waiting: list[tuple[datetime, OutboxMessage]] = []
+        self.waiting: list[tuple[datetime, SentMessage]] = []
         """When each message that is not delivered yet wakes, in the order of sending."""
         self.records: dict[tuple[str, str, str], RecordRow] = {}
         """By (entity id, kind, record id)."""
@@ -118,7 +119,9 @@ class MemoryJournal:
         row = turn.row
         self.store.outbox += turn.rows.outbox
         for number, sent in enumerate(turn.rows.outbox):
-            message = OutboxMessage(row.entity_id, sent.channel, row.seq, number, sent.outbox_id, sent.body, row.at, 0)
+            message = SentMessage(
+                row.entity_id, sent.channel, row.seq, number, sent.outbox_id, sent.body, row.at, 0, row.meta
+            )
             self.store.waiting.append((_LONG_AGO, message))
         self.store.rows.setdefault(row.entity_id, []).append(row)
         self.store.commands[row.entity_id, row.command_id] = row
@@ -147,9 +150,9 @@ class MemoryJournal:
 
     async def waiting_messages(
         self, shard: int, shards: int, channel: str, until: datetime, entities: int, each: int
-    ) -> list[list[OutboxMessage]]:
+    ) -> list[list[SentMessage]]:
         """See `Journal.waiting_messages`."""
-        lines: dict[tuple[str, str], list[tuple[datetime, OutboxMessage]]] = {}
+        lines: dict[tuple[str, str], list[tuple[datetime, SentMessage]]] = {}
         for wakes, message in self.store.waiting:
             if message.channel.partition("/")[0] == channel and shard_of(message.entity_id, shards) == shard:
                 lines.setdefault((message.entity_id, message.channel), []).append((wakes, message))
@@ -259,4 +262,4 @@ def _has_nul(turn: TurnWrite) -> bool:
 
 
 def _stored(row: JournalRow) -> StoredTurn:
-    return StoredTurn(row.seq, row.command_id, row.at, row.body, row.chain)
+    return StoredTurn(row.seq, row.command_id, row.at, row.body, row.chain, row.meta)

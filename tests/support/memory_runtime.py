@@ -65,12 +65,14 @@ class MemoryRuntime:
     def shard_of(self, entity_id: str) -> int:
         return zlib.crc32(entity_id.encode()) % len(self._shards)
 
-    def commit(self, entity_id: str, *, fed: bool = True, event: str = "transaction_recorded") -> Frame:
+    def commit(
+        self, entity_id: str, *, fed: bool = True, event: str = "transaction_recorded", request_id: str = ""
+    ) -> Frame:
         """Commit one turn; not `fed`: the shard dies before its feed has it (a restart must follow)."""
         turns = self.journal.setdefault(entity_id, [])
         seq = len(turns) + 1
         events = [{"type": event, "data": {"n": seq}}]
-        frame = Frame(entity_id, seq, "2026-11-20T10:00:00+05:30", json.dumps(events).encode())
+        frame = Frame(entity_id, seq, "2026-11-20T10:00:00+05:30", json.dumps(events).encode(), request_id)
         turns.append(frame)
         shard = self._shards[self.shard_of(entity_id)]
         if fed and any(entity_id in users for users in shard.subscribed.values()):
@@ -106,7 +108,7 @@ class MemoryRuntime:
         if problem := self.refuse(envelope):
             return Outcome("refused", problem=problem)
         if envelope.command_id is not None:
-            frame = self.commit(envelope.entity_id)
+            frame = self.commit(envelope.entity_id, request_id=envelope.meta.request_id)
             return Outcome(
                 "done", frame.seq, json.dumps({"seq": frame.seq, "external_id": envelope.command_id}).encode()
             )

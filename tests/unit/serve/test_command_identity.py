@@ -47,5 +47,5 @@ def test_metadata_in_another_order_is_the_same_command() -> None:
 def test_a_number_too_large_to_store_is_bad_input_on_the_socket_too() -> None:
     body = b'{"external_id":"T","source":"upi","amount":1,"currency":"INR","metadata":{"k":%d}}' % 10**25
     with pytest.raises(ExpenseRefused) as refused:
-        _expense(principal("u", "user"), body)
+        _expense(principal("u", "user"), body, "r1")
     assert refused.value.problem["status"] == 422

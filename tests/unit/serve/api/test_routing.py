@@ -1,5 +1,6 @@
 """What surrounds every route: authentication, decoding, idempotency, problem documents."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors.runtime import Unavailable
+from actors.wire import decode_meta
 from serve.api.app import ROUTES
 from tests.support.rest import Rest, serving
 
@@ -172,3 +174,21 @@ async def test_what_is_no_json_is_a_400_whatever_else_it_lacks(rest: Rest, body:
 async def test_a_call_that_takes_no_body_takes_no_fields_either(rest: Rest, body: bytes, status: int) -> None:
     answer = await rest.http.post("/api/v1/sweeps", content=body, headers=rest.bearer())
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/overview", "/transactions", "/nowhere", "/openapi.json"])
+async def test_every_answer_has_the_request_id_it_was_asked_under_or_a_fresh_one(rest: Rest, path: str) -> None:
+    asked = rest.bearer() | {"X-Request-Id": "req-7"}
+    assert (await rest.http.get(f"/api/v1{path}", headers=asked)).headers.get_list("x-request-id") == ["req-7"]
+    refused = await rest.http.get(f"/api/v1{path}", headers={"X-Request-Id": 'a"b{}'})
+    [fresh] = refused.headers.get_list("x-request-id")
+    assert re.fullmatch(r"[0-9a-f]{16}", fresh)
+
+
+async def test_every_turn_of_a_request_is_kept_under_its_id(rest: Rest) -> None:
+    headers = rest.bearer("asha") | {"X-Request-Id": "req-8"}
+    batch = [purchase(external_id=f"b{n}") for n in range(3)]
+    assert (await rest.http.post("/api/v1/transactions/batch", json=batch, headers=headers)).status_code == 200
+    await rest.http.get("/api/v1/overview", headers=rest.bearer("bimo") | {"X-Request-Id": "req-9"})
+    kept = {user: [decode_meta(row.meta).request_id for row in rows] for user, rows in rest.journal.store.rows.items()}
+    assert kept == {"main/asha": ["req-8"] * 4, "main/bimo": ["req-9"]}

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -373,6 +374,15 @@ async def test_an_expense_is_answered_and_pushed(gateway: Gateway) -> None:
     await client.say({"t": "expense", "id": "c1", "data": {"external_id": "T1"}})
     assert client.of("receipt") == [{"t": "receipt", "id": "c1", "data": {"seq": 1, "external_id": "T1"}}]
     assert client.seqs == [1]
+
+
+async def test_the_turn_of_an_expense_says_which_frame_caused_it(gateway: Gateway) -> None:
+    client = await entered(gateway, seq=0)
+    for id_, external_id in (("c1", "T1"), ("no request id", "T2")):
+        await client.say({"t": "expense", "id": id_, "data": {"external_id": external_id}})
+    named, fresh = (turn["request_id"] for turn in client.of("turn"))
+    assert named == "c1"
+    assert re.fullmatch(r"[0-9a-f]{16}", fresh)
 
 
 async def test_a_refused_expense_is_answered_with_its_problem(gateway: Gateway, runtime: MemoryRuntime) -> None:

@@ -1,0 +1,12 @@
+"""What the present task works for: the request that caused it, and where it stands in a trace.
+
+Both follow the task and what it starts, and reach the next process in `Meta`; log lines and spans take them from here.
+"""
+
+from contextvars import ContextVar
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request, the frame, the timer's firing that caused this; empty when nothing of the kind did."""
+
+TRACE: ContextVar[str] = ContextVar("trace", default="")
+"""The W3C `traceparent` of the span that is open; empty when nothing is recorded."""
