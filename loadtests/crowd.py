@@ -67,6 +67,7 @@ class Crowd:
         self._is_closing = False
         self._log = log
         self._dials: set[asyncio.Task[None]] = set()
+        self._zombies: set[HeldSocket] = set()
         self._gate = asyncio.Semaphore(_DIALS_MAX)
         self._watch: asyncio.Task[None] | None = None
 
@@ -123,9 +124,12 @@ class Crowd:
             listener.rest()
             if listener.socket is not None:
                 listener.socket.leave()
+        for zombie in tuple(self._zombies):
+            zombie.reset()
         for task in [*self._dials, *([self._watch] if self._watch else [])]:
             task.cancel()
         await asyncio.gather(*self._dials, *([self._watch] if self._watch else []), return_exceptions=True)
+        await asyncio.sleep(_GRAIN_S)
 
     def dial(self, listener: Listener) -> None:
         """Open a socket for a listener; a failure is a loss like any other."""
@@ -137,6 +141,16 @@ class Crowd:
     def later(self, wait_s: float, act: Callable[[], None]) -> TimerHandle:
         """Do something in so many seconds."""
         return asyncio.get_running_loop().call_later(wait_s, act)
+
+    def bury(self, zombie: HeldSocket, after_s: float) -> None:
+        """Reset a half-open socket in so many seconds, or when the crowd closes."""
+
+        def end() -> None:
+            self._zombies.discard(zombie)
+            zombie.reset()
+
+        self._zombies.add(zombie)
+        self.later(after_s, end)
 
     def note(self, listener: Listener, turn: Turn) -> None:
         """Write a turn down for the reconciliation: index, seq, external id or `-`."""

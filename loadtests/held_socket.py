@@ -14,12 +14,13 @@ from loadtests.turns import Frame, Turn, read_frame, read_turn
 
 
 class State(StrEnum):
-    """Where a socket is. `closed` is the end; every other follows the one before it."""
+    """Where a socket is. Each follows the one before it, but that a resumed one needs no snapshot."""
 
     DIALLING = "dialling"
     UPGRADING = "upgrading"
     GREETING = "greeting"
     ENTERING = "entering"
+    AWAITING_SNAPSHOT = "awaiting a snapshot"
     OPEN = "open"
     CLOSED = "closed"
 
@@ -28,7 +29,8 @@ _NEXT = {
     State.DIALLING: {State.UPGRADING, State.CLOSED},
     State.UPGRADING: {State.GREETING, State.CLOSED},
     State.GREETING: {State.ENTERING, State.CLOSED},
-    State.ENTERING: {State.OPEN, State.CLOSED},
+    State.ENTERING: {State.AWAITING_SNAPSHOT, State.OPEN, State.CLOSED},
+    State.AWAITING_SNAPSHOT: {State.OPEN, State.CLOSED},
     State.OPEN: {State.CLOSED},
     State.CLOSED: set[State](),
 }
@@ -44,7 +46,7 @@ class Owner(Protocol):
         """Return the `auth` frame's text."""
 
     def on_open(self) -> None:
-        """Hear that the socket is `ready`."""
+        """Hear that the socket is `ready`, and the position known."""
 
     def on_turn(self, turn: Turn) -> None:
         """Hear of a turn that was the next one."""
@@ -162,9 +164,9 @@ class HeldSocket(asyncio.Protocol):
             raise ProtocolError(f"a {opcode.name} frame: expected text")
 
     def _take_turn(self, turn: Turn, arrived_ns: int) -> None:
-        if self.state is not State.OPEN or not self._owner.position.is_known:
+        if self.state is not State.OPEN:
             raise ProtocolError(
-                f"turn {turn.seq} on a socket that is {self.state}: expected ready and a position first"
+                f"turn {turn.seq} on a socket that is {self.state}: expected ready, or a snapshot, first"
             )
         tally = self._owner.tally
         verdict = self._owner.position.take(turn.seq)
@@ -193,17 +195,24 @@ class HeldSocket(asyncio.Protocol):
 
     def _on_ready(self, said: Frame) -> None:
         position, tally = self._owner.position, self._owner.tally
-        self._go(State.OPEN)
-        tally.entered += 1
+        self._go(State.OPEN if said.resumed else State.AWAITING_SNAPSHOT)
         tally.resumed += said.resumed
         if said.resumed and said.epoch != position.epoch:
             raise ProtocolError(f"resumed in epoch {said.epoch}, asked for {position.epoch!r}")
         position.epoch = said.epoch
-        self._owner.on_open()
+        if said.resumed:
+            self._entered()
 
     def _on_snapshot(self, said: Frame) -> None:
         self._owner.tally.snapshots += 1
         self._owner.position.begin(said.seq)
+        if self.state is State.AWAITING_SNAPSHOT:
+            self._go(State.OPEN)
+            self._entered()
+
+    def _entered(self) -> None:
+        self._owner.tally.entered += 1
+        self._owner.on_open()
 
     def _on_reset(self, _said: Frame) -> None:
         self._owner.tally.resets += 1
@@ -239,6 +248,9 @@ _ON_FRAME: dict[tuple[State, str], Callable[[HeldSocket, Frame], None]] = {
     (State.GREETING, "hello"): HeldSocket._on_hello,
     (State.ENTERING, "ready"): HeldSocket._on_ready,
     (State.OPEN, "ready"): HeldSocket._on_anything,
+    (State.AWAITING_SNAPSHOT, "snapshot"): HeldSocket._on_snapshot,
+    (State.AWAITING_SNAPSHOT, "reset"): HeldSocket._on_reset,
+    (State.AWAITING_SNAPSHOT, "heartbeat"): HeldSocket._on_anything,
     (State.OPEN, "snapshot"): HeldSocket._on_snapshot,
     (State.OPEN, "reset"): HeldSocket._on_reset,
     (State.OPEN, "heartbeat"): HeldSocket._on_heartbeat,

@@ -35,6 +35,9 @@ class Weather(Struct, frozen=True):
     every_s: float = 20.0
     """Mean time between two misbehaviours of one line (exponential)."""
     away_s: tuple[float, float] = (0.5, 8.0)
+    lag_s: tuple[float, float] = (2.0, 15.0)
+    half_open_s: float = 10.0
+    """How long the old socket of a silent line stays."""
 
     def lines(self, count: int, rng: random.Random) -> list[Line]:
         """Return a line for each of `count` sockets."""

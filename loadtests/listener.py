@@ -12,10 +12,6 @@ from loadtests.lines import Line, Weather
 from loadtests.listening import Position, Tally, count, wait_before_next_s
 from loadtests.turns import Turn
 
-ZOMBIE_S = 10.0
-"""How long the old socket of a silent line stays half-open."""
-_LAG_S = (2.0, 15.0)
-
 
 class Home(Protocol):
     """What a listener needs of the crowd it stands in."""
@@ -31,6 +27,9 @@ class Home(Protocol):
     def later(self, wait_s: float, act: Callable[[], None]) -> TimerHandle:
         """Do something in so many seconds."""
 
+    def bury(self, zombie: HeldSocket, after_s: float) -> None:
+        """Reset a half-open socket in so many seconds, or when the crowd closes."""
+
     def note(self, listener: "Listener", turn: Turn) -> None:
         """Write a turn down for the reconciliation."""
 
@@ -38,8 +37,10 @@ class Home(Protocol):
 class Listener:
     """Dials, loses its socket, comes back as the contract says. It has at most one socket that counts."""
 
-    __slots__ = ("_home", "_lost_at", "_timer", "dialled_at", "entries", "index", "line", "position", "socket", "tally", "token",
-                 "tries", "user")  # fmt: skip
+    __slots__ = (
+        "_home", "_lost_at", "_timer", "dialled_at", "entries", "index", "line", "position", "socket", "tally",
+        "token", "tries", "user",
+    )  # fmt: skip
 
     def __init__(self, home: Home, index: int, user: str, token: str, line: Line) -> None:
         self.index, self.user, self.token, self.line = index, user, token, line
@@ -56,7 +57,7 @@ class Listener:
     @property
     def is_open(self) -> bool:
         """Whether its socket is `ready` and it knows where it stands."""
-        return self.socket is not None and self.socket.state is State.OPEN and self.position.is_known
+        return self.socket is not None and self.socket.state is State.OPEN
 
     def auth(self) -> bytes:
         """Return the `auth` frame: with a position, once it has one."""
@@ -132,11 +133,11 @@ class Listener:
             self.drop(0.0)
         elif self.line is Line.LAGS:
             self.socket.read(on=False)
-            self._in(self._home.rng.uniform(*_LAG_S), self.catch_up)
+            self._in(self._home.rng.uniform(*self._home.weather.lag_s), self.catch_up)
         elif self.line is Line.SILENT:
             zombie = self.socket
             zombie.fall_silent()
-            self._home.later(ZOMBIE_S, zombie.reset)
+            self._home.bury(zombie, self._home.weather.half_open_s)
             self.lose(0.0)
 
     def catch_up(self) -> None:

@@ -46,7 +46,9 @@ async def heads(client: httpx.AsyncClient, running: Stack) -> dict[str, int]:
 
 async def test_the_holder_sees_every_turn_on_bad_lines_and_after_a_storm(database_url: str, tmp_path: Path) -> None:
     log = io.StringIO()
-    weather = Weather(goes=0.3, resets=0.3, lags=0.1, silent=0.05, every_s=0.2, away_s=(0.0, 0.1))
+    weather = Weather(
+        goes=0.3, resets=0.3, lags=0.1, silent=0.1, every_s=0.2, away_s=(0.0, 0.1), lag_s=(0.1, 0.5), half_open_s=0.2
+    )
     async with (
         stack(database_url, tmp_path) as running,
         httpx.AsyncClient(base_url=running.url, timeout=20) as client,

@@ -159,6 +159,29 @@ def test_a_socket_left_behind_tells_nobody() -> None:
     assert (owner.codes, owner.turns) == ([], [])
 
 
+def test_it_is_open_once_it_knows_where_it_stands() -> None:
+    owner = Owner()
+    owner.position.epoch = "e"
+    owner.position.begin(7)
+    socket = HeldSocket(owner, b"GET\r\n\r\n", b"here")
+    socket.connection_made(Wire())
+    socket.data_received(HEAD + text(t="hello", heartbeat_s=5.0) + text(t="ready", epoch="e2", head=9, resumed=False))
+    assert (socket.state, owner.opened) == (State.AWAITING_SNAPSHOT, 0)
+    socket.data_received(text(t="reset", head=9) + text(t="snapshot", seq=9, data={}) + turn(10))
+    assert (socket.state, owner.opened, owner.tally.resets) == (State.OPEN, 1, 1)
+    assert (owner.position.epoch, owner.position.start, owner.position.seq) == ("e2", 9, 10)
+
+
+def test_a_resume_in_another_epoch_is_a_protocol_error() -> None:
+    owner = Owner()
+    owner.position.epoch = "e"
+    owner.position.begin(7)
+    socket = HeldSocket(owner, b"GET\r\n\r\n", b"here")
+    socket.connection_made(Wire())
+    socket.data_received(HEAD + text(t="hello", heartbeat_s=5.0) + text(t="ready", epoch="e2", head=9, resumed=True))
+    assert (owner.tally.protocol_errors_count, socket.state) == (1, State.CLOSED)
+
+
 def test_a_refused_upgrade_is_counted_by_its_status() -> None:
     owner = Owner()
     socket = HeldSocket(owner, b"GET\r\n\r\n", b"here")
