@@ -8,6 +8,7 @@ from actors.committer import Committer
 from actors.entity import Activation
 from actors.journal import Journal, Question, Reading
 from actors.kinds import Kinds
+from actors.measures import ShardMeasures
 from actors.residents import Residents
 from actors.turns import Item
 
@@ -25,6 +26,7 @@ class Activator:
         committer: Committer,
         now: Callable[[], datetime],
         recoveries_max: int,
+        measures: ShardMeasures,
     ) -> None:
         self._kinds = kinds
         self._journal = journal
@@ -32,6 +34,7 @@ class Activator:
         self._committer = committer
         self._now = now
         self._recoveries_max = recoveries_max
+        self._measures = measures
         self.unreadable: set[str] = set()
         """Entities whose journal the last `prepare` could not read: their commands fail, the others' do not."""
 
@@ -56,6 +59,7 @@ class Activator:
                 if self._residents.generation != generation:
                     return None
                 self.unreadable.update(self._activate(damaged, whole))
+                self._measures.unreadable.inc(by=len(self.unreadable))
             reading.commands.update(answer.commands)
             reading.transactions.update(answer.transactions)
             reading.identities.update(answer.identities)
@@ -83,11 +87,14 @@ class Activator:
         damaged = []
         for entity_id in entity_ids:
             activation = Activation(self._kinds.of(entity_id), entity_id, self._now())
+            tail = answer.tails.get(entity_id, ())
             try:
-                activation.activate(answer.snapshots.get(entity_id), answer.tails.get(entity_id, ()))
+                activation.activate(answer.snapshots.get(entity_id), tail)
             except Exception:
                 _log.exception("cannot activate %s from its journal", entity_id)
                 damaged.append(entity_id)
             else:
                 self._residents.add(activation)
+                self._measures.activations.inc()
+                self._measures.replayed_turns.inc(by=len(tail))
         return damaged

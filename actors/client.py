@@ -13,7 +13,9 @@ from actors import postgres
 from actors.feed import stored_frame
 from actors.kinds import Kinds, hosted
 from actors.lane import Answers, Lane, LaneLimits
+from actors.measures import LaneMeasures
 from actors.messages import Envelope, Frame, Outcome, Pull, Pulled
+from actors.meters import Series
 from actors.runtime import Unavailable
 from actors.slots import shard_of
 from actors.transport import Transport, TransportLost
@@ -30,12 +32,15 @@ class Sender:
     def __init__(self, transport: Transport, shards: int, limits: LaneLimits | None = None) -> None:
         self._transport = transport
         self._shards = shards
-        self._lanes = [Lane(shard, transport, limits or LaneLimits()) for shard in range(shards)]
+        limits = limits or LaneLimits()
+        self.measures = LaneMeasures(on=limits.measure)
+        self._lanes = [Lane(shard, transport, limits, self.measures) for shard in range(shards)]
 
     async def submit(self, envelope: Envelope) -> Outcome:
         """See `Runtime.submit`. Raises `Unavailable` at once when the queue is full, else after the deadline."""
         lane = self._lane(envelope.entity_id)
         if not lane.room_for(1):
+            self.measures.unavailable.inc()
             raise Unavailable(f"{lane.waiting} commands wait for this shard")
         answers = Answers(1, get_running_loop().create_future())
         lane.send(envelope, answers, 0)
@@ -53,6 +58,7 @@ class Sender:
         shards = [self.shard_of(envelope.entity_id) for envelope in envelopes]
         for shard, part in Counter(shards).items():
             if not self._lanes[shard].room_for(part):
+                self.measures.unavailable.inc(by=len(envelopes))
                 raise Unavailable(f"{self._lanes[shard].waiting} commands wait for a shard of this batch")
         answers = Answers(len(envelopes), get_running_loop().create_future())
         for index, (shard, envelope) in enumerate(zip(shards, envelopes, strict=True)):
@@ -68,6 +74,13 @@ class Sender:
     def shards(self) -> int:
         """See `Runtime.shards`."""
         return self._shards
+
+    def series(self) -> list[Series]:
+        """Return what went to the shards from here, and what waits."""
+        for number, lane in enumerate(self._lanes):
+            self.measures.waiting.set(lane.waiting, str(number))
+            self.measures.in_flight.set(lane.calls, str(number))
+        return self.measures.series()
 
     def _lane(self, entity_id: str) -> Lane:
         return self._lanes[self.shard_of(entity_id)]

@@ -7,8 +7,10 @@ iteration, before the next read of facts: so nothing slips between a commit and 
 import logging
 from asyncio import Event, Future, get_running_loop
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 from actors.journal import Conflict, Journal, JournalError
+from actors.measures import ShardMeasures
 from actors.turns import Batch, Twin
 
 _log = logging.getLogger(__name__)
@@ -26,10 +28,12 @@ class Committer:
         journal: Journal,
         settled: Callable[[Batch], None],
         failed: Callable[[list[Batch], JournalError], Awaitable[None]],
+        measures: ShardMeasures,
     ) -> None:
         self._journal = journal
         self._settled = settled
         self._failed = failed
+        self._measures = measures
         self._wake = Event()
         self._waiting: list[Future[None]] = []
         self._overlays: list[Batch] = []
@@ -106,9 +110,19 @@ class Committer:
                 for future in waiting:
                     future.set_result(None)
 
-    async def _commit(self, shard: int, term: int, batch: Batch) -> None:
+    async def _write(self, shard: int, term: int, batch: Batch) -> None:
+        began = perf_counter()
         try:
             await self._journal.commit(shard, term, batch.writes)
+        except Exception as error:
+            self._measures.commit_failures.inc(type(error).__name__)
+            raise
+        finally:
+            self._measures.committed(batch.writes, perf_counter() - began)
+
+    async def _commit(self, shard: int, term: int, batch: Batch) -> None:
+        try:
+            await self._write(shard, term, batch)
         except JournalError as error:
             await self._give_up(batch, error)
         except Exception as error:

@@ -17,6 +17,7 @@ from actors import codec
 from actors.journal import Journal, StoredTurn
 from actors.kinds import Kinds
 from actors.limits import Limits
+from actors.measures import ShardMeasures
 from actors.messages import Frame, Meta, Pull, Pulled
 from actors.wire import decode_meta
 from engine.behaviour import Behaviour, Turn
@@ -52,6 +53,7 @@ class Feed:
         kinds: Kinds,
         now: Callable[[], datetime],
         limits: Limits,
+        measures: ShardMeasures,
     ) -> None:
         """`committed` is the head of an entity in memory, or None."""
         self.incarnation = incarnation
@@ -60,6 +62,7 @@ class Feed:
         self._kinds = kinds
         self._now = now
         self._limits = limits
+        self._measures = measures
         self._ring: deque[Frame] = deque()
         self._ring_bytes = 0
         self._first = 1
@@ -70,6 +73,14 @@ class Feed:
     def listens(self, entity_id: str) -> bool:
         """Say whether any gateway subscribes to an entity."""
         return entity_id in self._listeners
+
+    def measure(self) -> None:
+        """Say how much is kept now."""
+        self._measures.gateways.set(len(self._gateways))
+        self._measures.listened.set(len(self._listeners))
+        self._measures.ring_frames.set(len(self._ring))
+        self._measures.ring_bytes.set(self._ring_bytes)
+        self._measures.published.reach(self._end - 1)
 
     @property
     def _end(self) -> int:
@@ -95,6 +106,7 @@ class Feed:
             gateway.release()
         fresh = request.incarnation == ""
         known = request.incarnation == self.incarnation and self._first <= request.cursor <= self._end
+        self._measures.pulls.inc("known" if known and gateway is not None else "unknown")
         if fresh or gateway is None or not known:
             gateway = self._admit(request.gateway)
             if not fresh:

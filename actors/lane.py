@@ -13,6 +13,7 @@ from collections import defaultdict, deque
 from msgspec import Struct
 
 from actors.cause import REQUEST_ID
+from actors.measures import LaneMeasures
 from actors.messages import Envelope, Outcome, Problem
 from actors.transport import Transport, TransportLost
 from actors.wire import decode_outcomes, encode_envelopes
@@ -38,6 +39,8 @@ class LaneLimits(Struct, frozen=True):
     deadline_s: float = 15.0
     back_off_s_min: float = 0.05
     back_off_s_max: float = 1.0
+    measure: bool = True
+    """Whether what goes this way is counted, for Prometheus."""
 
 
 class Answers:
@@ -79,8 +82,9 @@ class Entry:
 class Lane:
     """The queue to one shard and the calls in flight."""
 
-    def __init__(self, shard: int, transport: Transport, limits: LaneLimits) -> None:
+    def __init__(self, shard: int, transport: Transport, limits: LaneLimits, measures: LaneMeasures) -> None:
         self._shard = shard
+        self._measures = measures
         self._transport = transport
         self._limits = limits
         self._queue: deque[Entry] = deque()
@@ -97,6 +101,11 @@ class Lane:
     def waiting(self) -> int:
         """How many envelopes have no outcome yet."""
         return self._count
+
+    @property
+    def calls(self) -> int:
+        """How many calls are in flight."""
+        return len(self._calls)
 
     def room_for(self, envelopes: int) -> bool:
         """Say whether the bounded queue takes so many more."""
@@ -168,9 +177,13 @@ class Lane:
     async def _call(self, entries: list[Entry]) -> None:
         # It began in the task of one of them, and works for all.
         REQUEST_ID.set("")
+        measures, loop = self._measures, get_running_loop()
+        began = loop.time()
+        measures.call_commands.observe(len(entries))
         try:
             async with timeout(self._limits.call_s_max):
                 blob = await self._transport.submit(self._shard, encode_envelopes([e.envelope for e in entries]))
+            measures.call_seconds.observe(loop.time() - began)
             self._settle(entries, decode_outcomes(blob))
         except CancelledError:
             for entry in entries:
@@ -179,6 +192,8 @@ class Lane:
         except Exception as error:
             if not isinstance(error, TransportLost | TimeoutError):
                 _log.exception("a call to shard %d failed", self._shard)
+            measures.call_seconds.observe(loop.time() - began)
+            measures.lost.inc()
             detail = str(error) or f"shard {self._shard} did not answer in time"
             self._settle(entries, [Outcome("unavailable", problem=Problem("unavailable", detail))] * len(entries))
 
@@ -198,6 +213,8 @@ class Lane:
 
     def _finish(self, entry: Entry, outcome: Outcome) -> None:
         self._count -= 1
+        if outcome.status == "unavailable":
+            self._measures.unavailable.inc()
         if outcome.body is not None:
             kind = entry.envelope.command_id is not None
             size = len(memoryview(outcome.body)) + _FRAMING
@@ -215,6 +232,7 @@ class Lane:
         return random.uniform(self._limits.back_off_s_min, longest)
 
     def _retry(self, entity_id: str, entries: list[Entry]) -> None:
+        self._measures.retries.inc(by=len(entries))
         self._release(entity_id, entries)
         self._schedule(get_running_loop())
 

@@ -48,6 +48,8 @@ class Limits(Struct, frozen=True):
     """A delivery that takes longer counts as failed and is tried again."""
     outbox_park_s_min: float = 0.2
     outbox_park_s_max: float = 300.0
+    measure: bool = True
+    """Whether the shard counts what it does, for Prometheus."""
     timer_park_s_min: float = 1.0
     timer_park_s_max: float = 6 * 3600.0
     """A timer whose command breaks its turn is tried again after a pause that doubles between these."""

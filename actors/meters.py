@@ -16,6 +16,8 @@ SERIES_MAX = 500
 OTHER = "other"
 
 _DOUBLING = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+WIDE_SECONDS = _DOUBLING
+"""Bounds from a tenth of a millisecond to ten seconds: what is mostly short and sometimes not."""
 SECONDS = _DOUBLING[2:]
 """Bounds from half a millisecond to ten seconds: calls, commits, requests, pushes."""
 FINE_SECONDS = (0.00001, 0.000025, 0.00005, *_DOUBLING[:11])
@@ -90,6 +92,12 @@ class Count(Meter):
         except KeyError:
             labels = self._bounded(labels, self._values)
             self._values[labels] = self._values.get(labels, 0) + by
+
+    def reach(self, total: float, *labels: str) -> None:
+        """Say how much it is in all, where something else counts it."""
+        if labels not in self._values:
+            labels = self._bounded(labels, self._values)
+        self._values[labels] = total
 
     def value(self, *labels: str) -> float:
         """Return what was counted so far."""
@@ -175,6 +183,10 @@ class Histogram(Meter):
 class _MuteCount(Count):
     @override
     def inc(self, *labels: str, by: float = 1) -> None:
+        """Count nothing."""
+
+    @override
+    def reach(self, total: float, *labels: str) -> None:
         """Count nothing."""
 
 

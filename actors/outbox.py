@@ -11,11 +11,13 @@ import random
 from asyncio import CancelledError, Event, Task, create_task, gather, sleep, timeout
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from time import perf_counter
 
 from actors.alarm import rest
 from actors.cause import REQUEST_ID, TRACE
 from actors.journal import Journal, JournalError, SentMessage
 from actors.limits import Limits
+from actors.measures import ShardMeasures
 from actors.wire import decode_meta
 from engine.behaviour import OutboxMessage, OutboxRow
 
@@ -39,8 +41,10 @@ class Pump:
         shard: int,
         shards: int,
         limits: Limits,
+        measures: ShardMeasures,
     ) -> None:
         self._channel = channel
+        self._measures = measures
         self._handler = handler
         self._journal = journal
         self._now = now
@@ -54,6 +58,8 @@ class Pump:
         """Whether the last reading left something that waits for a lane to be through."""
         self._next: datetime | None = None
         """When the first of the parked messages wakes, as far as this process knows."""
+        self.waiting = 0
+        """Messages that were read and are not through."""
         self.delivered = 0
         self.failed = 0
 
@@ -74,6 +80,9 @@ class Pump:
                     _log.warning("messages (%s) of shard %d cannot be read: %s", self._channel, self._shard, error)
                     await sleep(pause)
                     pause = min(2 * pause, self._limits.back_off_s_max)
+                except Exception:
+                    _log.exception("messages (%s) of shard %d cannot be read", self._channel, self._shard)
+                    await sleep(self._limits.outbox_poll_s)
                 else:
                     await rest(self._wake, self._limits.outbox_poll_s, self._next, self._now)
         finally:
@@ -95,6 +104,7 @@ class Pump:
         for messages in waiting:
             line = messages[0].entity_id, messages[0].channel
             if line not in self._lanes and len(self._lanes) < limits.outbox_lanes_max:
+                self.waiting += len(messages)
                 self._lanes[line] = create_task(self._lane(term, messages))
                 self._more |= len(messages) == limits.outbox_lane_max
             else:
@@ -121,13 +131,18 @@ class Pump:
         except JournalError as error:
             _log.warning("messages (%s) of shard %d will be sent again: %s", self._channel, self._shard, error)
             await sleep(_PAUSE_S)
+        except Exception:
+            _log.exception("messages (%s) of shard %d will be sent again", self._channel, self._shard)
+            await sleep(self._limits.outbox_poll_s)
         finally:
             del self._lanes[messages[0].entity_id, messages[0].channel]
+            self.waiting -= len(messages)
             if left or self._more:
                 self._wake.set()
 
     async def _deliver(self, message: SentMessage) -> bool:
         """Deliver one, on behalf of the request that caused its turn."""
+        began = perf_counter()
         try:
             meta = decode_meta(message.meta)
             REQUEST_ID.set(meta.request_id)
@@ -147,6 +162,8 @@ class Pump:
                 error,
             )
             return False
+        finally:
+            self._measures.delivery_seconds.observe(perf_counter() - began, self._channel)
         return True
 
     async def _park(self, term: int, message: OutboxMessage) -> None:
@@ -171,9 +188,11 @@ class Outbox:
         shard: int,
         shards: int,
         limits: Limits,
+        measures: ShardMeasures,
     ) -> None:
+        self._measures = measures
         self._pumps = {
-            channel: Pump(channel, handler, journal, now, shard, shards, limits)
+            channel: Pump(channel, handler, journal, now, shard, shards, limits, measures)
             for channel, handler in handlers.items()
         }
 
@@ -190,6 +209,13 @@ class Outbox:
         """Look now: the clock was moved."""
         for pump in self._pumps.values():
             pump.wake()
+
+    def measure(self) -> None:
+        """Say what was delivered so far, and what waits."""
+        for channel, pump in self._pumps.items():
+            self._measures.messages.reach(pump.delivered, channel, "delivered")
+            self._measures.messages.reach(pump.failed, channel, "failed")
+            self._measures.messages_waiting.set(pump.waiting, channel)
 
     async def run(self, term: int) -> None:
         """Deliver for as long as the shard lives."""

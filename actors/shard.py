@@ -10,6 +10,7 @@ from asyncio import CancelledError, Event, Task, create_task, gather, get_runnin
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 
 from msgspec import Struct
@@ -23,7 +24,9 @@ from actors.feed import Feed, turn_frame
 from actors.journal import DataRejected, DueTimer, Fenced, Journal, JournalDown, JournalError, Reading
 from actors.kinds import Kinds, hosted
 from actors.limits import Limits
+from actors.measures import COMMAND, QUERY, ShardMeasures
 from actors.messages import Envelope, Outcome, Pull, Pulled
+from actors.meters import Series
 from actors.outbox import Handler, Outbox
 from actors.residents import Residents
 from actors.snapshot_writer import SnapshotWriter
@@ -84,6 +87,7 @@ class EntityShard:
         self._now = now
         self._on_fenced = on_fenced
         self._limits = limits or Limits()
+        self.measures = ShardMeasures(on=self._limits.measure)
         self._clock = clock
         self._term = 0
         self._confirmed_at = -math.inf
@@ -95,16 +99,18 @@ class EntityShard:
         self._wake = Event()
         self._busy = False
         self._tasks: list[Task[None]] = []
-        self._snapshots = SnapshotWriter(journal, self._limits.snapshots_waiting_max)
+        self._snapshots = SnapshotWriter(journal, self._limits.snapshots_waiting_max, self.measures)
         self._residents = Residents(self._on_leave)
-        self._committer = Committer(journal, self._on_settled, self._on_failed)
-        self._activator = Activator(kinds, journal, self._residents, self._committer, now, self._limits.recoveries_max)
+        self._committer = Committer(journal, self._on_settled, self._on_failed, self.measures)
+        self._activator = Activator(
+            kinds, journal, self._residents, self._committer, now, self._limits.recoveries_max, self.measures
+        )
         self._decider = Decider(
             kinds, self._residents, self._committer, now, new_id, self._limits.snapshot_every, self._leapt
         )
         self.timers = Timers(journal, self._fire, now, shard, shards, self._limits, self._leapt)
-        self.outbox = Outbox(journal, handlers or {}, now, shard, shards, self._limits)
-        self._feed = Feed(owner, journal, self._committed_head, kinds, now, self._limits)
+        self.outbox = Outbox(journal, handlers or {}, now, shard, shards, self._limits, self.measures)
+        self._feed = Feed(owner, journal, self._committed_head, kinds, now, self._limits, self.measures)
 
     async def start(self) -> None:
         """Claim the term and begin to work. Raises `JournalDown`, and `Fenced` when the layout is another."""
@@ -167,11 +173,13 @@ class EntityShard:
         size = sum(item.size for item in items)
         reason = self._overload(len(items), size)
         if reason:
+            self.measures.overloads.inc()
             return [unavailable(reason)] * len(items)
         self._queue.extend(items)
         self._queue_bytes += size
         self._wake.set()
         await call.done
+        self.measures.answered(call.outcomes, perf_counter() - call.came_at)
         return call.outcomes
 
     def _overload(self, commands: int, size: int) -> str | None:
@@ -205,10 +213,30 @@ class EntityShard:
             messages_failed=self.outbox.failed,
         )
 
+    def series(self) -> list[Series]:
+        """Return what was counted here, for Prometheus."""
+        stats, measures = self.stats(), self.measures
+        measures.term.set(stats.term)
+        measures.working.set(stats.state == "working")
+        measures.queue_commands.set(stats.queued)
+        measures.queue_bytes.set(stats.queued_bytes)
+        measures.applied_age.set(stats.applied_age_s)
+        measures.residents.set(stats.active)
+        measures.turns.reach(stats.turns)
+        measures.timers.reach(stats.timers_fired, "fired")
+        measures.timers.reach(stats.timers_refused, "refused")
+        measures.timers.reach(stats.timers_parked, "parked")
+        measures.drops.reach(self._residents.generation)
+        self.outbox.measure()
+        self._feed.measure()
+        return measures.series()
+
     def sweep(self) -> int:
         """Passivate idle entities and forget gateways that are gone; return how many entities left."""
         self._feed.sweep()
-        return self._residents.sweep(self._now(), self._limits.idle_s)
+        left = self._residents.sweep(self._now(), self._limits.idle_s)
+        self.measures.passivations.inc("idle", by=left)
+        return left
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -277,6 +305,8 @@ class EntityShard:
         while self._queue and len(items) < self._limits.iteration_max:
             item = self._queue.popleft()
             self._queue_bytes -= item.size
+            if item.index == 0:
+                self.measures.queue_wait.observe(perf_counter() - item.call.came_at)
             if self._decider.read(item):
                 self._place(item, items)
         return items
@@ -291,7 +321,9 @@ class EntityShard:
             self._refuse(items, f"shard {self._shard} is {self._state}")
             return None
         try:
+            began = perf_counter()
             reading = await self._activator.prepare(items)
+            self.measures.read_seconds.observe(perf_counter() - began)
             if reading is not None and await self._confirm():
                 return reading
         except Fenced as error:
@@ -314,6 +346,9 @@ class EntityShard:
         if reading is None:
             return
         again = []
+        measures = self.measures
+        measures.iteration_commands.observe(len(items))
+        measures.begin_laps()
         for item in items:
             activation = self._residents.use(item.envelope.entity_id, self._now())
             if activation is not None:
@@ -327,11 +362,17 @@ class EntityShard:
                 item.resolve(poisoned("the journal of this entity cannot be read by this release"))
             else:
                 again.append(item)
+            measures.lap(QUERY if item.envelope.command_id is None else COMMAND)
         self._again(again, redone)
         self._committer.nudge()
-        self._residents.trim(self._limits.entities_max)
+        self._make_room()
         if self._redo:
             await self._committer.settle()
+
+    def _make_room(self) -> None:
+        left = self._residents.trim(self._limits.entities_max)
+        if left:
+            self.measures.passivations.inc("room", by=left)
 
     def _again(self, items: list[Item], redone: bool) -> None:
         """Put items that found no memory to work on before all that came after them."""
@@ -433,6 +474,7 @@ class EntityShard:
                 pause = min(pause * 2, self._limits.back_off_s_max)
             else:
                 self._state = state
+                self.measures.reconnects.inc()
                 return
 
     def _end(self) -> None:

@@ -2,6 +2,7 @@
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 
 from msgspec import Struct, field
@@ -25,10 +26,11 @@ def poisoned(detail: str) -> Outcome:
 class Call:
     """One submit: its outcomes in order; `done` is set when the last is there."""
 
-    __slots__ = ("_missing", "broken", "done", "outcomes")
+    __slots__ = ("_missing", "broken", "came_at", "done", "outcomes")
 
     def __init__(self, size: int, loop: AbstractEventLoop) -> None:
         self.outcomes: list[Outcome] = [None] * size  # type: ignore[list-item]  # all set before `done`
+        self.came_at = perf_counter()
         self._missing = size
         self.done: Future[None] = loop.create_future()
         self.broken: set[str] = set()

@@ -22,5 +22,6 @@ def build_app(ports: Ports, limits: Limits | None = None) -> Litestar:
         state=State({"gateway": gateway, "origins": ()}),
         on_shutdown=[gateway.close],
         openapi_config=None,
+        logging_config=None,
     )
     return with_socket(app, "/", PATH)

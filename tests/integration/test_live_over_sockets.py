@@ -55,7 +55,7 @@ def start(paths_of_api: str | None = None) -> Server:
     app = build_app(outside, LIMITS)
     if paths_of_api is not None:
         state = State({"gateway": Gateway(outside, LIMITS)})
-        app = with_socket(Litestar([], state=state, openapi_config=None), paths_of_api)
+        app = with_socket(Litestar([], state=state, openapi_config=None, logging_config=None), paths_of_api)
     return Server(app, runtime)
 
 

@@ -94,7 +94,9 @@ class Double:
         async def live(socket: WebSocket[Any, Any, Any]) -> None:
             await self._serve(socket)
 
-        return Litestar([*self._accounts(), *self._money(), live], path="/api/v1", openapi_config=None)
+        return Litestar(
+            [*self._accounts(), *self._money(), live], path="/api/v1", openapi_config=None, logging_config=None
+        )
 
     def _tokens(self, email: str) -> Json:
         return {"access_token": email, "expires_in": self.expires_in}

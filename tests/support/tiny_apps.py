@@ -38,7 +38,7 @@ async def _die() -> None:
 
 def build_live(config: RuntimeConfig) -> Litestar:
     """Build what `serve.live.app:build` stands for."""
-    return Litestar([_http, _socket], openapi_config=None)
+    return Litestar([_http, _socket], openapi_config=None, logging_config=None)
 
 
 def build_api(config: RuntimeConfig) -> Litestar:
@@ -51,4 +51,4 @@ def build_api(config: RuntimeConfig) -> Litestar:
         return {"instance": config.instance_id, "cwd": os.getcwd(), "pid": os.getpid(), "sockets": sockets}
 
     real_time = websocket("/api/v1/expenses/real-time")(_socket.fn)
-    return Litestar([_ready, _die, configuration, real_time], openapi_config=None)
+    return Litestar([_ready, _die, configuration, real_time], openapi_config=None, logging_config=None)

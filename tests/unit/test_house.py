@@ -106,3 +106,15 @@ def test_the_architecture_names_files_that_exist() -> None:
     named = set(re.findall(r"`((?:engine|actors|serve|online_ml|adapters|tests|docs)/[\w/.-]+\.\w+)(?:::\w+)?`", page))
     assert len(named) > 30
     assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
+def test_no_application_of_litestar_takes_over_the_logging_of_its_process() -> None:
+    """By default it sets the root logger to INFO for everybody, until the process ends."""
+    calls = {
+        f"{name(path)}:{node.lineno}": {keyword.arg for keyword in node.keywords}
+        for path in committed("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Litestar"
+    }
+    assert calls
+    assert [place for place, given in calls.items() if "logging_config" not in given] == []

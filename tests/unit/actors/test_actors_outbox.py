@@ -3,10 +3,12 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from typing_extensions import override
 
-from actors.journal import Journal
+from actors.journal import Journal, SentMessage
 from actors.limits import Limits
 from actors.postgres import PostgresJournal
 from actors.shard import EntityShard
@@ -72,6 +74,44 @@ async def test_what_a_turn_sends_is_delivered_after_its_commit_in_order_and_dele
         await send(shard, "u", "4")
         await until(lambda: shard.stats().messages_delivered == 4)
         assert postman.delivered == {"u": ["1", "2", "3", "4"]}
+        assert await left(journal) == 0
+
+
+class Stumbling(MemoryJournal):
+    """Raises, `left` times, what no journal says it raises: when messages are read, or when they are deleted."""
+
+    def __init__(self, stumbles_at: str) -> None:
+        super().__init__()
+        self.stumbles_at, self.left = stumbles_at, 2
+
+    def _stumble(self, at: str) -> None:
+        if self.stumbles_at == at and self.left:
+            self.left -= 1
+            raise RuntimeError("nobody foresaw this")
+
+    @override
+    async def waiting_messages(self, *arguments: Any) -> list[list[SentMessage]]:
+        self._stumble("reading")
+        return await super().waiting_messages(*arguments)
+
+    @override
+    async def drop_messages(self, *arguments: Any) -> None:
+        self._stumble("deleting")
+        await super().drop_messages(*arguments)
+
+
+@pytest.mark.parametrize("stumbles_at", ["reading", "deleting"])
+async def test_what_nobody_foresaw_does_not_end_the_delivery(
+    stumbles_at: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    postman, other, journal = Postman(), Postman(), Stumbling(stumbles_at)
+    async with running_shard(journal, handlers={"log": postman, "other": other}, limits=QUICK) as shard:
+        await send(shard, "u", "1")
+        await send(shard, "u", "2", channel="other")
+        await until(lambda: journal.left == 0 and shard.stats().messages_delivered == 2)
+        assert [record.name for record in caplog.records if record.exc_info] == ["actors.outbox"] * 2
+        assert set(postman.delivered["u"]) == {"1"}
+        assert set(other.delivered["u"]) == {"2"}
         assert await left(journal) == 0
 
 
