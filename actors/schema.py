@@ -213,3 +213,12 @@ refresh_tokens = sa.Table(
     sa.Column("revoked_at", _TIME),
     sa.Index("refresh_tokens_family", "family_id"),
 )
+
+spent_tickets = sa.Table(
+    "spent_tickets",
+    metadata,
+    sa.Column("ticket_id", BYTEA, primary_key=True),
+    sa.Column("expires_at", _TIME, nullable=False),
+    sa.Index("spent_tickets_expired", "expires_at"),
+    prefixes=["UNLOGGED"],
+)

@@ -264,6 +264,11 @@ CLOCK = "SELECT clock_ahead_us FROM instance"
 ADVANCE_CLOCK = "UPDATE instance SET clock_ahead_us = %(ahead)s WHERE clock_ahead_us < %(ahead)s RETURNING 1"
 TIMERS_DUE = "SELECT count(*) FROM timers WHERE wakes <= %(now)s"
 
+SPEND_TICKET = """
+INSERT INTO spent_tickets (ticket_id, expires_at) VALUES (%(ticket_id)s, %(expires_at)s)
+ON CONFLICT (ticket_id) DO NOTHING RETURNING 1"""
+PRUNE_TICKETS = "DELETE FROM spent_tickets WHERE expires_at < now() - make_interval(secs => %(keep_s)s::float8)"
+
 STREAM_ID = "SELECT stream_id FROM instance"
 
 TRANSACTIONS_PAGE = """

@@ -22,6 +22,8 @@ from actors.limits import Limits as ShardLimits
 from actors.messages import Envelope, Meta
 from actors.outbox import Handler
 from actors.read_model import ReadModel
+from actors.runtime import Unavailable
+from actors.spent_tickets import SpentTicketTable
 from actors.transport import Transport, TransportLost
 from adapters.hosts.sandbox import SandboxHost, Submit, left_alone
 from adapters.notify.outbox_file import OutboxFile
@@ -35,14 +37,17 @@ from engine.rewards import leaderboards
 from engine.settlement import rows_settlement
 from online_ml.categoriser import RuleCategoriser
 from serve import envelopes
+from serve.api import tickets
 from serve.api.app import build_app as build_api
 from serve.api.app import refused
+from serve.api.routing import handlers
 from serve.auth import keys as signing
 from serve.auth.accounts import Accounts
 from serve.auth.errors import TokenRefused
 from serve.auth.passwords import Passwords
 from serve.auth.principal import Principal
 from serve.auth.sessions import Lifetimes
+from serve.auth.tickets import Tickets
 from serve.auth.tokens import Verifier
 from serve.live import ports
 from serve.live.gateway import Gateway
@@ -156,6 +161,7 @@ async def open_services(config: RuntimeConfig, connect: Connect = over_ray) -> A
                 statements=HostStatements(pool),
                 accounts=Accounts(pool, keys, passwords, utc_now, lifetimes),
                 verifier=Verifier(keys),
+                tickets=Tickets(keys, SpentTicketTable(pool), utc_now, config.service_stream_s),
                 keys=keys,
                 epoch=await placement.stream_id(config.postgres_url),
                 now=utc_now,
@@ -204,12 +210,21 @@ def _ports(services: Services) -> ports.Ports:
         except TokenRefused as error:
             raise ports.TokenRefused(error.detail) from None
 
+    async def redeem(ticket: str) -> Principal:
+        try:
+            return await services.tickets.redeem(ticket)
+        except TokenRefused as error:
+            raise ports.TokenRefused(error.detail) from None
+        except Unavailable as error:
+            raise ports.TicketsAway(error.detail) from None
+
     def overview(principal: Any) -> Envelope:
         return envelopes.query(principal, principal.entity_id, GetOverview())
 
     return ports.Ports(
         runtime=services.runtime,
         verify=verify,
+        redeem=redeem,
         overview=overview,
         expense=_expense,
         problem=lambda outcome: of_outcome(outcome).document(),
@@ -246,10 +261,12 @@ def live_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
-        async with _with_gateway(app, config, connect):
+        async with _with_gateway(app, config, connect) as services:
+            app.state.services = services
             yield
 
     app = Litestar(
+        handlers(tickets.ROUTES, lambda: app.state.services, stripped="/live"),
         lifespan=[lifespan],
         exception_handlers={Exception: refused},
         openapi_config=None,

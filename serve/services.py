@@ -11,6 +11,7 @@ from actors.runtime import Runtime
 from adapters.scores.redis_board import RedisBoards
 from serve.auth.accounts import Accounts
 from serve.auth.keys import KeyRing
+from serve.auth.tickets import Tickets
 from serve.auth.tokens import Verifier
 
 
@@ -23,6 +24,7 @@ class Services:
     statements: HostStatements
     accounts: Accounts
     verifier: Verifier
+    tickets: Tickets
     keys: KeyRing
     epoch: str
     now: Callable[[], datetime]

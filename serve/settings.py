@@ -128,6 +128,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=3_600, description="Life of a refresh token: after so many idle seconds a user logs in again."),
     ] = 30 * 86_400
+    service_stream_s: Annotated[
+        int,
+        Meta(
+            ge=60,
+            le=86_400,
+            description="How long a socket or stream may last that a service's ticket opened; a user's ends with the "
+            "user's token. Longer: one who should no longer see it sees it longer.",
+        ),
+    ] = 3_600
     origins: Annotated[
         tuple[str, ...],
         Meta(
@@ -202,6 +211,7 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     heartbeat_s: float = 25.0
     access_token_s: int = 900
     refresh_token_s: int = 30 * 86_400
+    service_stream_s: int = 3_600
     origins: tuple[str, ...] = ()
     log_level: str = "warning"
     money_host: str = "sandbox"

@@ -30,6 +30,7 @@ from serve.api import (
     saving_challenges,
     settlement,
     summaries,
+    tickets,
     transactions,
 )
 from serve.api.routing import PREFIX, Route, handlers, of_exception
@@ -54,6 +55,7 @@ ROUTES: list[Route] = [
     *settlement.ROUTES,
     *mandates.ROUTES,
     *reconciliations.ROUTES,
+    *tickets.ROUTES,
     *sandbox.ROUTES,
     *health.ROUTES,
 ]

@@ -173,12 +173,14 @@ class NoQuery(Struct, frozen=True, forbid_unknown_fields=True):
 _NO_QUERY = NoQuery()
 
 
-def handlers(table: Sequence[Route], services: Callable[[], Services]) -> list[HTTPRouteHandler]:
-    """Return a Litestar handler for each line of the table."""
-    return [_handler(route, services) for route in table]
+def handlers(
+    table: Sequence[Route], services: Callable[[], Services], stripped: str | None = None
+) -> list[HTTPRouteHandler]:
+    """Return a Litestar handler for each line of the table; below `stripped` it answers without that part too."""
+    return [_handler(route, services, stripped) for route in table]
 
 
-def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler:
+def _handler(route: Route, services: Callable[[], Services], stripped: str | None) -> HTTPRouteHandler:
     decoder = msgspec.json.Decoder(route.body) if route.body is not None else None
     bare = route.may_be_bare
 
@@ -195,9 +197,10 @@ def _handler(route: Route, services: Callable[[], Services]) -> HTTPRouteHandler
         metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
         return respond(answer, request_id)
 
-    path = PREFIX + re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
+    path = re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
+    paths = [PREFIX + path] if stripped is None else [PREFIX + path, path.removeprefix(stripped)]
     return HTTPRouteHandler(
-        path, http_method=[route.method], status_code=200, include_in_schema=False, name=_name(route)
+        paths, http_method=[route.method], status_code=200, include_in_schema=False, name=_name(route)
     )(serve)
 
 

@@ -4,7 +4,9 @@
     ├── TokenRefused            401  an access token proves nothing
     │   ├── TokenTooLong, TokenMalformed, TokenAlgorithmRefused, TokenTypeRefused
     │   ├── TokenKeyUnknown, TokenSignatureWrong, TokenIssuerWrong, TokenAudienceWrong
-    │   └── TokenExpired, TokenNotYetValid
+    │   ├── TokenExpired, TokenNotYetValid
+    │   └── TicketRefused           nor does a ticket
+    │       └── TicketExpired, TicketSpent
     ├── WrongCredentials        401  e-mail or password
     ├── RefreshRefused          401  unknown, expired or revoked
     │   └── RefreshReused            a spent one came back: its family is revoked
@@ -67,6 +69,18 @@ class TokenExpired(TokenRefused):
 
 class TokenNotYetValid(TokenRefused):
     """The access token is not valid yet."""
+
+
+class TicketRefused(TokenRefused):
+    """The ticket is none of this server's: get one from POST /live/ticket."""
+
+
+class TicketExpired(TicketRefused):
+    """The ticket has expired: get another from POST /live/ticket."""
+
+
+class TicketSpent(TicketRefused):
+    """The ticket was used before, and opens one socket only: get another from POST /live/ticket."""
 
 
 class WrongCredentials(AuthError):

@@ -28,12 +28,14 @@ from serve.api.app import build_app
 from serve.auth.accounts import Accounts
 from serve.auth.keys import KeyRing, load_or_create
 from serve.auth.principal import Role
+from serve.auth.tickets import Tickets
 from serve.auth.tokens import Issuer, Verifier
 from serve.composition import predict
 from serve.outside import Secrets
 from serve.services import Services
 from tests.support.memory_journal import MemoryJournal
 from tests.support.shards import FakeClock, running_shard
+from tests.support.spent_tickets import MemorySpentTickets
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -59,11 +61,12 @@ class Rest:
     """A client of the application, and tokens for it; `journal` is what its turns wrote, `clock` moves when told."""
 
     def __init__(
-        self, http: httpx.AsyncClient, keys: KeyRing, journal: MemoryJournal, clock: FakeClock, runtime: Client
+        self, http: httpx.AsyncClient, keys: KeyRing, journal: MemoryJournal, clock: FakeClock, services: Services
     ) -> None:
         self.http, self.journal, self.clock = http, journal, clock
         self._issuer = Issuer(keys)
-        self.runtime = runtime
+        self.runtime = services.runtime
+        self.tickets = services.tickets
         self._delivered = 0
 
     def bearer(self, user: str = "asha", role: Role = "user") -> dict[str, str]:
@@ -112,6 +115,7 @@ async def serving(
             statements=cast("HostStatements", statements),
             accounts=cast("Accounts", None),
             verifier=Verifier(keys),
+            tickets=Tickets(keys, MemorySpentTickets(), clock),
             keys=keys,
             epoch="epoch",
             now=clock,
@@ -127,7 +131,7 @@ async def serving(
         app = build_app(services_of)
         through = httpx.ASGITransport(app=cast("Any", app), raise_app_exceptions=False)
         async with alive(app), httpx.AsyncClient(transport=through, base_url="http://boond") as http:
-            yield Rest(http, keys, journal, clock, runtime)
+            yield Rest(http, keys, journal, clock, services)
 
 
 @asynccontextmanager

@@ -69,6 +69,7 @@ def client(tmp_path: Path, shards: Shards, storage: BrokenStorage) -> Iterator[T
         statements=cast("Any", storage),
         accounts=cast("Any", storage),
         verifier=Verifier(keys),
+        tickets=cast("Any", None),
         keys=keys,
         epoch="epoch",
         now=lambda: NOW,

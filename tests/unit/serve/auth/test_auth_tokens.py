@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from serve.auth import errors
 from serve.auth.keys import KeyRing, load_or_create, rotate
 from serve.auth.principal import Principal
-from serve.auth.tokens import CLOCK_SKEW_S, LIFETIME_S_MAX, TOKEN_CHARS_MAX, Issuer, Verifier
+from serve.auth.signed import CLOCK_SKEW_S
+from serve.auth.tokens import LIFETIME_S_MAX, TOKEN_CHARS_MAX, Issuer, Verifier
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
