@@ -32,6 +32,7 @@ from serve.api import (
     summaries,
     tickets,
     transactions,
+    turns,
 )
 from serve.api.routing import PREFIX, Route, handlers, of_exception
 from serve.services import Services
@@ -56,6 +57,7 @@ ROUTES: list[Route] = [
     *mandates.ROUTES,
     *reconciliations.ROUTES,
     *tickets.ROUTES,
+    *turns.ROUTES,
     *sandbox.ROUTES,
     *health.ROUTES,
 ]

@@ -10,12 +10,14 @@ from typing import Any, cast
 import httpx
 import msgspec
 from litestar import Litestar
+from typing_extensions import override
 
 from actors import wire
 from actors.client import Client
+from actors.feed import stored_frame
 from actors.host_statements import HostStatements
 from actors.kinds import GROUP, USER, Kinds
-from actors.messages import Envelope, Meta
+from actors.messages import Envelope, Frame, Meta
 from actors.read_model import ReadModel
 from actors.shard import EntityShard
 from adapters.scores.redis_board import RedisBoards
@@ -55,6 +57,25 @@ class LocalTransport:
         """See `Transport.pull`."""
         del shard
         return wire.encode_pulled(await self._shard.pull(wire.decode_pull(blob)))
+
+
+class LocalClient(Client):
+    """`Runtime` whose history is that of a journal in memory."""
+
+    def __init__(self, shard: EntityShard, kinds: Kinds, journal: MemoryJournal) -> None:
+        super().__init__(LocalTransport(shard), 1, kinds, cast("Any", None))
+        self._journal = journal
+
+    @override
+    async def history(self, entity_id: str, after: int, limit: int) -> list[Frame]:
+        """See `Runtime.history`."""
+        found = await self._journal.histories([(entity_id, after)], limit)
+        return [stored_frame(self._kinds.of(entity_id), entity_id, turn) for turn in found.get(entity_id, ())]
+
+    @override
+    async def head(self, entity_id: str) -> int:
+        """See `Runtime.head`."""
+        return (await self._journal.heads([entity_id]))[entity_id]
 
 
 class Rest:
@@ -108,7 +129,7 @@ async def serving(
     journal, users = MemoryJournal(), UserBehaviour(predict, Secrets(keys))
     kinds = Kinds({USER: users, GROUP: GROUP_BEHAVIOUR})
     async with running_shard(journal, behaviour=kinds, clock=clock) as shard:
-        runtime = Client(LocalTransport(shard), 1, kinds, cast("Any", None))
+        runtime = LocalClient(shard, kinds, journal)
         services = Services(
             runtime=runtime,
             read_model=cast("ReadModel", read_model),

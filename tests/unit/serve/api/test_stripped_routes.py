@@ -18,6 +18,8 @@ async def named(call: Call) -> Answer:
 @pytest.mark.parametrize("path", ["/api/v1/live/ticket", "/ticket"])
 async def test_a_route_answers_with_its_prefix_and_without(path: str) -> None:
     table = [route("GET /live/ticket", named, tag="live", public=True)]
-    app = Litestar(handlers(table, lambda: cast("Services", None), stripped="/live"), openapi_config=None)
+    app = Litestar(
+        handlers(table, lambda: cast("Services", None), stripped="/live"), openapi_config=None, logging_config=None
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=cast("Any", app)), base_url="http://boond") as http:
         assert (await http.get(path)).text == "/live/ticket"
