@@ -16,11 +16,12 @@ class Acks:
     def __init__(self, tracked_max: int) -> None:
         self.acked: int | None = None
         """The highest ack; None before the first."""
-        self._sent: deque[tuple[int, float]] = deque(maxlen=tracked_max)
+        self._tracked_max = tracked_max
+        self._sent: deque[tuple[int, float]] | None = None
 
     def sent(self, seq: int, at: float) -> None:
         """Remember when a turn was handed to the socket, once its client has shown that it acks."""
-        if self.acked is not None and (not self._sent or seq > self._sent[-1][0]):
+        if self._sent is not None and (not self._sent or seq > self._sent[-1][0]):
             self._sent.append((seq, at))
 
     def ack(self, seq: int, head: int, at: float) -> float | None:
@@ -32,6 +33,8 @@ class Acks:
             raise AckBeyondHead(f"ack of turn {seq}, but the last committed one is {head}")
         self.acked = seq if self.acked is None else max(self.acked, seq)
         sent_at = None
+        if self._sent is None:
+            self._sent = deque(maxlen=self._tracked_max)
         while self._sent and self._sent[0][0] <= seq:
             last, when = self._sent.popleft()
             sent_at = when if last == seq else None

@@ -1,11 +1,13 @@
 """One socket in operation: its session, its place in the stream, its queue, and the tasks that drive them.
 
-Only one task at a time moves the stream position by reading (`_stream`: enter, recover or catch up); the feed moves it
-only while the delivery is live. Clean-up is synchronous: Serve cancels the handler when the client leaves, and an
+The handler's own task reads. Another exists only while it has something to do: `_stream` (enter, recover or catch up:
+one at a time moves the stream position by reading, and the feed moves it only while the delivery is live), the writer
+of a backlog, and the farewell. Clean-up is synchronous: a server may cancel the handler when the client leaves, and an
 `await` in a `finally` could be cancelled too.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -16,11 +18,12 @@ from msgspec import Raw
 from actors.messages import Frame, Outcome
 from actors.runtime import Unavailable
 from serve.live.acks import AckBeyondHead, Acks
+from serve.live.backlog import Kind
 from serve.live.delivery import Delivery, HistoryGone, Verdict
 from serve.live.expenses import Expenses
 from serve.live.limits import Limits
 from serve.live.names import translator
-from serve.live.outbound import Disconnected, Kind, Outbound, Wire
+from serve.live.outbound import Disconnected, Outbound, Wire
 from serve.live.ports import Ports, Principal, TicketsAway, TokenRefused
 from serve.live.protocol import (
     CloseCode,
@@ -58,14 +61,15 @@ class Connection:
         self.session = Session(ports.verify, limits, ports.clock, ports.jitter)
         self.delivery = Delivery()
         self.acks = Acks(limits.acks_tracked_max)
-        self.outbound = Outbound(wire, limits, ports.clock)
+        self.outbound = Outbound(wire, limits, ports.clock, self._outbound_is_out)
         self._spending = 0
         self._closing: Close | None = None
         self._entity_id = ""
         self._in_their_names = translator("boond")
-        self._reader: asyncio.Task[None] | None = None
-        self._writer: asyncio.Task[None] | None = None
+        self._handler: asyncio.Task[None] | None = None
         self._stream: asyncio.Task[None] | None = None
+        self._farewell: asyncio.Task[None] | None = None
+        self._over = False
 
     @property
     def ended_by(self) -> str:
@@ -74,24 +78,30 @@ class Connection:
 
     async def run(self) -> None:
         """Serve the socket until either side ends it."""
+        self._handler = handler = asyncio.current_task()
+        assert handler is not None
         self._perform(self.session.greet())
-        self._reader = asyncio.create_task(self._read())
-        self._writer = asyncio.create_task(self.outbound.write())
         try:
-            await asyncio.wait({self._reader, self._writer}, return_when=asyncio.FIRST_COMPLETED)
-            if self._reader.done():
-                self._reader.result()
-            elif self._closing is not None:
-                await self._say_goodbye(self._closing)
+            await self._read()
+        except asyncio.CancelledError:
+            # Our own, once the socket is closed, ends here; the server's goes on.
+            if not self._over or handler.uncancel():
+                raise
         finally:
             self.release()
 
     def release(self) -> None:
         """Give back everything, at once; harmless when repeated."""
-        for task in (self._reader, self._writer, self._stream):
+        self._handler = None
+        for task in (self._stream, self._farewell):
             if task is not None:
                 task.cancel()
+        self.outbound.release()
         self._subscriptions.leave(self._entity_id, self)
+
+    def is_due(self, at: float) -> bool:
+        """Whether `tick` may have something to do at this time (monotonic)."""
+        return at >= self.session.due or self.outbound.waits
 
     def tick(self) -> None:
         """Do what time has made due."""
@@ -107,8 +117,7 @@ class Connection:
     def abort(self, code: CloseCode, reason: str) -> None:
         """Close now; what is queued is not sent."""
         self.finish(code, reason)
-        if self._writer is not None:
-            self._writer.cancel()
+        self.outbound.abandon()
 
     def _leave_behind(self, why: str, reason: str) -> None:
         if self._closing is None:
@@ -185,7 +194,7 @@ class Connection:
         head = await self._retry(lambda: self._ports.runtime.head(entity_id))
         subscription = self._subscriptions.join(entity_id, head, self)
         self._entity_id = entity_id
-        await subscription.confirmed.wait()
+        await subscription.confirmed()
         self.delivery.learn(max(head, subscription.head))
         first = await self._first_page(resume)
         self.session.entered()
@@ -295,7 +304,8 @@ class Connection:
 
     def _push(self, seq: int, text: str, source: str) -> None:
         self._measures.turns.inc(source)
-        self.acks.sent(seq, self._ports.clock.monotonic())
+        if self.acks.acked is not None:
+            self.acks.sent(seq, self._ports.clock.monotonic())
         self._put(self._in_their_names(text), Kind.TURN)
 
     def _send(self, frame: ServerFrame, kind: Kind = Kind.EVENT) -> None:
@@ -347,9 +357,19 @@ class Connection:
                 await self._ports.clock.sleep(delay_s)
                 delay_s = min(delay_s * 2, self._limits.backoff_max_s)
 
+    def _outbound_is_out(self) -> None:
+        if self._closing is None:
+            self._stop()
+        elif self._farewell is None:
+            self._farewell = asyncio.create_task(self._say_goodbye(self._closing))
+
     async def _say_goodbye(self, closing: Close) -> None:
         # A peer that does not read cannot take a close frame either.
-        try:
+        with contextlib.suppress(TimeoutError, Disconnected):
             await asyncio.wait_for(self._wire.close(closing.code, closing.reason), self._limits.close_s)
-        except (TimeoutError, Disconnected):
-            return
+        self._stop()
+
+    def _stop(self) -> None:
+        self._over = True
+        if self._handler is not None:
+            self._handler.cancel()

@@ -40,8 +40,7 @@ class Subscription:
         self.entity_id = entity_id
         self.head = head
         self.subscribers: set[Subscriber] = set()
-        self.confirmed = asyncio.Event()
-        """Set once the shard has it: every turn after `head` will come, or `head` will be raised past it."""
+        self._unconfirmed: asyncio.Event | None = asyncio.Event()
 
     def deliver(self, frame: Frame) -> None:
         """Hand a committed turn to every socket; encoded once."""
@@ -55,7 +54,14 @@ class Subscription:
         self.head = max(self.head, head)
         for subscriber in tuple(self.subscribers):
             subscriber.on_head(self.head)
-        self.confirmed.set()
+        if self._unconfirmed is not None:
+            self._unconfirmed.set()
+            self._unconfirmed = None
+
+    async def confirmed(self) -> None:
+        """Wait until the shard has it: every turn after `head` will come, or `head` will be raised past it."""
+        if self._unconfirmed is not None:
+            await self._unconfirmed.wait()
 
 
 class ShardFeed:

@@ -103,7 +103,8 @@ class Gateway:
     async def _tick(self) -> None:
         while True:
             await self._ports.clock.sleep(self.limits.tick_s)
-            for connection in tuple(self._connections):
+            at = self._ports.clock.monotonic()
+            for connection in [each for each in self._connections if each.is_due(at)]:
                 try:
                     connection.tick()
                 except Exception:

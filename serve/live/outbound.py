@@ -1,16 +1,14 @@
-"""What waits to go out on one socket: bounded, and written by one task, so that a slow socket blocks nobody else.
+"""The way out of one socket. While the peer keeps up, a text goes to its wire at once, and nothing is kept for it.
 
-Policy. An EVENT (turn, receipt, error, expiring, hello, ready, reset) is never dropped: a queue that would overflow, or
-a send that stalls, ends the socket with 4108; its turns are in the journal, and the client resumes. Of a STATE
-(heartbeat, snapshot) only the newest matters: it goes to the end, and the same state that still waits is taken out,
-unless turns that build on it wait behind it. A heartbeat that finds no room is left out: the socket has other news.
+A text that would have to wait begins a backlog with a writer task of its own, so that a slow socket blocks nobody else;
+both are gone once the backlog is out. Of thousands of sockets few have one. Its policy is in `serve/live/backlog.py`.
 """
 
 import asyncio
-from collections import deque
-from enum import Enum
+from collections.abc import Callable
 from typing import Protocol
 
+from serve.live.backlog import Backlog, Kind
 from serve.live.limits import Limits
 from serve.live.ports import Clock
 
@@ -19,20 +17,14 @@ class Disconnected(Exception):
     """The peer is gone; nothing more can be sent or received."""
 
 
-class Kind(Enum):
-    """What the policy needs to know of a text. The first two are events, the others states."""
-
-    EVENT = "event"
-    TURN = "turn"
-    HEARTBEAT = "heartbeat"
-    SNAPSHOT = "snapshot"
-
-
 class Wire(Protocol):
     """A socket as the gateway sees it."""
 
     async def receive(self) -> str | bytes:
         """Return the next inbound message; raises `Disconnected`."""
+
+    def put(self, text: str) -> bool:
+        """Send one text without waiting. False, and nothing sent, when it would have to wait, or cannot be known."""
 
     async def send(self, text: str) -> None:
         """Send one text; may wait for the peer to read. Raises `Disconnected`."""
@@ -41,88 +33,103 @@ class Wire(Protocol):
         """Send a close frame; may wait as `send` does. Raises `Disconnected`."""
 
 
-class Outbound:
-    """The queue of one socket and its writer."""
+class _Writing:
+    """A backlog under way."""
 
-    def __init__(self, wire: Wire, limits: Limits, clock: Clock) -> None:
-        self._wire, self._limits, self._clock = wire, limits, clock
-        self._queue: deque[tuple[Kind, str]] = deque()
-        self._size = 0
+    __slots__ = ("backlog", "room", "since", "task")
+
+    def __init__(self, limits: Limits) -> None:
+        self.backlog = Backlog(limits)
+        self.room = asyncio.Event()
+        self.room.set()
+        self.since: float | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
+class Outbound:
+    """What a socket is told, in order. `out` is called once it has ended and all is out, or when the peer is gone."""
+
+    __slots__ = ("_clock", "_ending", "_limits", "_out", "_wire", "_writing")
+
+    def __init__(self, wire: Wire, limits: Limits, clock: Clock, out: Callable[[], None]) -> None:
+        self._wire, self._limits, self._clock, self._out = wire, limits, clock, out
         self._ending = False
-        self._news, self._room = asyncio.Event(), asyncio.Event()
-        self._room.set()
-        self._sending_since: float | None = None
+        self._writing: _Writing | None = None
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._writing.backlog) if self._writing is not None else 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether a text is under way."""
+        return self._writing is not None
 
     def offer(self, text: str, kind: Kind = Kind.EVENT) -> bool:
-        """Queue a text; False, and nothing queued, when that would overflow. One text of any size always fits."""
+        """Send a text, or queue it; False, and neither done, after `end` or when the backlog would overflow."""
         if self._ending:
             return False
-        if kind in (Kind.HEARTBEAT, Kind.SNAPSHOT):
-            self._take_out_older(kind)
-        if self._overflows(text):
-            return kind is Kind.HEARTBEAT
-        self._queue.append((kind, text))
-        self._size += len(text)
-        if not self._roomy:
-            self._room.clear()
-        self._news.set()
-        return True
+        writing = self._writing
+        if writing is None:
+            if self._wire.put(text):
+                return True
+            writing = self._writing = _Writing(self._limits)
+            writing.task = asyncio.create_task(self._write(writing))
+        taken = writing.backlog.offer(text, kind)
+        if not writing.backlog.roomy:
+            writing.room.clear()
+        return taken
 
     async def room(self) -> None:
-        """Wait until less than half of the queue is used: how a replay keeps the pace of its reader."""
-        await self._room.wait()
+        """Wait until less than half of the backlog is used: how a replay keeps the pace of its reader."""
+        if self._writing is not None:
+            await self._writing.room.wait()
 
     def stalled(self) -> bool:
         """Whether the send under way takes longer than a socket may."""
-        since = self._sending_since
+        since = self._writing.since if self._writing is not None else None
         return since is not None and self._clock.monotonic() - since > self._limits.stall_s
 
     def end(self) -> None:
-        """Take nothing more; the writer returns when the queue is out."""
+        """Take nothing more."""
+        if not self._ending:
+            self._ending = True
+            if self._writing is None:
+                self._out()
+
+    def abandon(self) -> None:
+        """Take nothing more, and let go of what waits."""
+        if self._drop():
+            self._ending = True
+            self._out()
+        else:
+            self.end()
+
+    def release(self) -> None:
+        """Let go of what waits, and tell nobody."""
         self._ending = True
-        self._news.set()
+        self._drop()
 
-    async def write(self) -> None:
-        """Write until `end`, or until the peer is gone."""
-        try:
-            while await self._next():
-                _, text = self._queue.popleft()
-                self._size -= len(text)
-                self._sending_since = self._clock.monotonic()
-                await self._wire.send(text)
-                self._sending_since = None
-                if self._roomy:
-                    self._room.set()
-        except Disconnected:
-            return
-
-    async def _next(self) -> bool:
-        while not self._queue:
-            if self._ending:
-                return False
-            self._news.clear()
-            await self._news.wait()
+    def _drop(self) -> bool:
+        writing, self._writing = self._writing, None
+        if writing is None:
+            return False
+        writing.room.set()
+        if writing.task is not None:
+            writing.task.cancel()
         return True
 
-    def _overflows(self, text: str) -> bool:
-        full = len(self._queue) >= self._limits.queue_frames_max
-        return full or (bool(self._queue) and self._size + len(text) > self._limits.queue_chars_max)
-
-    def _take_out_older(self, kind: Kind) -> None:
-        for index in range(len(self._queue) - 1, -1, -1):
-            queued, text = self._queue[index]
-            if queued is kind:
-                del self._queue[index]
-                self._size -= len(text)
-                return
-            if kind is Kind.SNAPSHOT and queued is Kind.TURN:
-                return
-
-    @property
-    def _roomy(self) -> bool:
-        return len(self._queue) < self._limits.queue_frames_max // 2 and self._size < max(
-            1, self._limits.queue_chars_max // 2
-        )
+    async def _write(self, writing: _Writing) -> None:
+        try:
+            while len(writing.backlog):
+                text = writing.backlog.pop()
+                writing.since = self._clock.monotonic()
+                await self._wire.send(text)
+                writing.since = None
+                if writing.backlog.roomy:
+                    writing.room.set()
+        except Disconnected:
+            self._ending = True
+        self._writing = None
+        writing.room.set()
+        if self._ending:
+            self._out()

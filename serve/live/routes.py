@@ -3,11 +3,12 @@
 It stands in front of Litestar's own routing: a Litestar `WebSocket` and what carries it there cost 8 KB a socket.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from litestar import Litestar
 
+from serve.live.frugal import WRITE
 from serve.live.gateway import Gateway
 from serve.live.outbound import Disconnected
 from serve.live.protocol import SUBPROTOCOL
@@ -20,10 +21,10 @@ _REASON_BYTES_MAX = 123
 class AsgiWire:
     """An accepted socket of an ASGI server."""
 
-    __slots__ = ("_receive", "_send")
+    __slots__ = ("_receive", "_send", "_write")
 
-    def __init__(self, receive: Any, send: Any) -> None:
-        self._receive, self._send = receive, send
+    def __init__(self, receive: Any, send: Any, write: Callable[[str], bool] | None = None) -> None:
+        self._receive, self._send, self._write = receive, send, write
 
     async def receive(self) -> str | bytes:
         """Return the next message as it came, text or binary."""
@@ -32,6 +33,10 @@ class AsgiWire:
             raise Disconnected
         text: str | None = event.get("text")
         return text if text is not None else event.get("bytes") or b""
+
+    def put(self, text: str) -> bool:
+        """Send one text frame at once, where the server can tell whether the peer keeps up."""
+        return self._write is not None and self._write(text)
 
     async def send(self, text: str) -> None:
         """Send one text frame."""
@@ -80,7 +85,7 @@ class _SocketRoute:
             return
         chosen = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
         await send({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
-        await gateway.serve(AsgiWire(receive, send))
+        await gateway.serve(AsgiWire(receive, send, scope.get("extensions", {}).get(WRITE)))
 
 
 def _header(scope: Any, name: bytes) -> str | None:

@@ -47,6 +47,11 @@ class Wire:
             raise Disconnected
         return message
 
+    def put(self, text: str) -> bool:
+        if self._reading.is_set():
+            self.frames.append(json.loads(text))
+        return self._reading.is_set()
+
     async def send(self, text: str) -> None:
         await self._reading.wait()
         self.frames.append(json.loads(text))
