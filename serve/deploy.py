@@ -3,6 +3,7 @@
 Imports Ray Serve, which reads its environment at once: import this only after `up` has set it.
 """
 
+import asyncio
 import importlib
 import logging
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import uvicorn
 from ray import serve as ray_serve
 
 from actors.collector import calm
+from serve import departure
 from serve.live.frugal import FrugalSocket
 from serve.settings import RuntimeConfig, Settings
 
@@ -96,13 +98,22 @@ class Gateway:
         keep_to_loopback()
         leave_request_ids_to_us()
         self._builder = builder
+        self._app: Any = None
         self._config = msgspec.json.decode(config, type=RuntimeConfig)
         logging.getLogger("ray.serve").setLevel(self._config.log_level.upper())
+        departure.move_first(self._move, self._config.move_s)
 
     def __serve_build_asgi_app__(self) -> Any:
-        app = resolve(self._builder)(self._config)
+        self._app = resolve(self._builder)(self._config)
+        departure.heed_sigterm(asyncio.get_running_loop(), self._move)
         calm()
-        return app
+        return self._app
+
+    async def _move(self, longest_s: float) -> None:
+        """Move what sockets the app has; until it has begun it has none."""
+        gateway = None if self._app is None else getattr(self._app.state, "gateway", None)
+        if gateway is not None:
+            await gateway.close(longest_s)
 
 
 def _application(name: str, builder: str, replicas: int, config: RuntimeConfig) -> Any:
@@ -113,7 +124,9 @@ def _application(name: str, builder: str, replicas: int, config: RuntimeConfig) 
         max_ongoing_requests=ONGOING_MAX,
         max_queued_requests=1_000,
         ray_actor_options={"num_cpus": 0},
-        graceful_shutdown_timeout_s=5,
+        # The replica that comes is ready before the one that goes lets its sockets go.
+        max_surge_percent=100,
+        graceful_shutdown_timeout_s=config.move_s + departure.ROOM_S,
         graceful_shutdown_wait_loop_s=0.5,
         health_check_period_s=10,
         health_check_timeout_s=30,
@@ -121,44 +134,42 @@ def _application(name: str, builder: str, replicas: int, config: RuntimeConfig) 
     return deployment.bind(builder, msgspec.json.encode(config))
 
 
-def start(settings: Settings, config: RuntimeConfig, live: str = LIVE_BUILDER, api: str = API_BUILDER) -> None:
-    """Start Serve and both applications; returns when they run and the front door knows them.
+def targets(
+    settings: Settings, config: RuntimeConfig, live: str = LIVE_BUILDER, api: str = API_BUILDER
+) -> list[ray_serve.RunTarget]:
+    """Return both applications, the one with the sockets first; `ray_serve.run_many` starts, or replaces, one or both.
 
-    `live` and `api` are paths `module:function` of builders that make a Litestar app from a RuntimeConfig.
+    `live` and `api` are paths `module:function` of builders that make a Litestar app from a RuntimeConfig. Replacing one
+    leaves the other application, and its sockets, alone.
     """
-    logging.getLogger("ray.serve").setLevel(settings.log_level.upper())
     quiet = {"enable_access_log": False, "log_level": settings.log_level.upper()}
+    parts = (
+        (_application("Live", live, settings.live_replicas, config), "live", LIVE_PREFIX),
+        (_application("Api", api, settings.api_replicas, config), "api", "/"),
+    )
+    return [
+        ray_serve.RunTarget(application, name=name, route_prefix=prefix, logging_config=quiet)
+        for application, name, prefix in parts
+    ]
+
+
+def start(settings: Settings, config: RuntimeConfig, live: str = LIVE_BUILDER, api: str = API_BUILDER) -> None:
+    """Start Serve and both applications (see `targets`); returns when they run and the front door knows them."""
+    logging.getLogger("ray.serve").setLevel(settings.log_level.upper())
     ray_serve.start(
         proxy_location="HeadOnly",
         http_options={"host": settings.host, "port": settings.port, "request_timeout_s": None},
-        logging_config=quiet,
+        logging_config={"enable_access_log": False, "log_level": settings.log_level.upper()},
     )
-    ray_serve.run_many(
-        [
-            ray_serve.RunTarget(
-                _application("Live", live, settings.live_replicas, config),
-                name="live",
-                route_prefix=LIVE_PREFIX,
-                logging_config=quiet,
-            ),
-            ray_serve.RunTarget(
-                _application("Api", api, settings.api_replicas, config),
-                name="api",
-                route_prefix="/",
-                logging_config=quiet,
-            ),
-        ]
-    )
+    ray_serve.run_many(targets(settings, config, live, api))
 
 
 def stop(*, outlived: bool) -> None:
-    """End both applications: replicas finish what they answer, sockets are closed.
+    """End both applications, the one with the sockets first: they move, then replicas finish what they answer.
 
     `outlived` by a Ray that is not ours, Serve is ended too: else its front door would hold the port. Our own Ray ends
     with all that is in it.
     """
-    ray_serve.delete("live", _blocking=False)
-    ray_serve.delete("api", _blocking=False)
     for name in ("live", "api"):
         ray_serve.delete(name)
     if outlived:

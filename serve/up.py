@@ -337,7 +337,8 @@ class Instance:
 
 def _connections(settings: Settings) -> int:
     """Return how many connections shards, replicas and tools may need at once."""
-    replicas = settings.api_replicas + settings.live_replicas
+    # While replicas are replaced, those that come and those that go live side by side.
+    replicas = 2 * (settings.api_replicas + settings.live_replicas)
     return 30 + CONNECTIONS_A_SHARD * settings.shards + CONNECTIONS_A_REPLICA * replicas
 
 

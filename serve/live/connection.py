@@ -43,6 +43,7 @@ from serve.live.subscriptions import Subscriptions, TooManySockets
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+MOVING = "the server is moving; reconnect"
 
 
 class SnapshotRefused(Exception):
@@ -63,6 +64,7 @@ class Connection:
         self.acks = Acks(limits.acks_tracked_max)
         self.outbound = Outbound(wire, limits, ports.clock, self._outbound_is_out)
         self._spending = 0
+        self._leaving = False
         self._closing: Close | None = None
         self._entity_id = ""
         self._in_their_names = translator("boond")
@@ -113,6 +115,12 @@ class Connection:
     def finish(self, code: CloseCode, reason: str) -> None:
         """Close once what is queued is out."""
         self._perform(self.session.close(code, reason))
+
+    def leave(self) -> None:
+        """Close with 4200 once the expenses under way are answered; no other is taken."""
+        self._leaving = True
+        if not self._spending:
+            self.finish(CloseCode.MOVING, MOVING)
 
     def abort(self, code: CloseCode, reason: str) -> None:
         """Close now; what is queued is not sent."""
@@ -279,6 +287,10 @@ class Connection:
         return outcome
 
     def _spend(self, principal: Principal, id_: str, body: bytes) -> None:
+        if self._leaving:
+            refusal = problem(503, "Service Unavailable", f"{MOVING}, and send it again", retry_after_s=1)
+            self._send(Error(id_, refusal))
+            return
         if self._spending >= self._limits.expenses_in_flight_max:
             most = self._limits.expenses_in_flight_max
             refusal = problem(429, "Too Many Requests", f"at most {most} expenses in flight", retry_after_s=1)
@@ -291,6 +303,8 @@ class Connection:
     def _answer(self, frame: ServerFrame) -> None:
         self._spending -= 1
         self._send(frame)
+        if self._leaving:
+            self.leave()
 
     def _note(self, seq: int) -> None:
         try:

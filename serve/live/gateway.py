@@ -1,6 +1,7 @@
 """All live sockets of this process: admission, deadlines, and an orderly end."""
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from uuid import uuid4
@@ -8,10 +9,11 @@ from uuid import uuid4
 from actors.cause import REQUEST_ID
 from actors.meters import Series
 from serve import request_ids
-from serve.live.connection import Connection
+from serve.live.connection import MOVING, Connection
 from serve.live.expenses import Expenses
 from serve.live.limits import Limits
 from serve.live.measures import LiveMeasures
+from serve.live.moving import let_go, spread_s
 from serve.live.outbound import Disconnected, Wire
 from serve.live.ports import Ports
 from serve.live.protocol import CloseCode
@@ -65,7 +67,7 @@ class Gateway:
         REQUEST_ID.set(request_ids.accept(""))
         # Serve's own back-pressure hangs an upgrade or answers it with a bare 500, so admission is ours.
         if self._moving:
-            return await self._turn_away(wire, "moving", CloseCode.MOVING, "the server is moving; reconnect")
+            return await self._turn_away(wire, "moving", CloseCode.MOVING, MOVING)
         if self.sockets >= self.limits.sockets_max:
             reason = f"at most {self.limits.sockets_max} sockets here"
             return await self._turn_away(wire, "gateway_full", CloseCode.TOO_MANY, reason)
@@ -85,20 +87,30 @@ class Gateway:
                 self._empty.set()
         return None
 
-    async def close(self) -> None:
-        """Move every client elsewhere (4200), finish the expenses under way, and stop. Takes at most `stall_s`."""
+    async def close(self, longest_s: float = 0.0) -> None:
+        """Move every client elsewhere (4200), finish the expenses under way, and stop. New sockets are turned away.
+
+        The sockets are let go at a pace (`moving.PER_S`), within `longest_s`; what has not closed `stall_s` later is
+        cut short. Harmless when repeated.
+        """
         self._moving = True
-        for connection in tuple(self._connections):
-            connection.finish(CloseCode.MOVING, "the server is moving; reconnect")
+        await let_go(self._connections, spread_s(self.sockets, longest_s), self._ports.clock)
         try:
             async with asyncio.timeout(self.limits.stall_s):
                 await self._empty.wait()
                 await self._expenses.drain()
         except TimeoutError:
             _log.warning("%d sockets did not close in %g s", self.sockets, self.limits.stall_s)
+            await self._cut_short()
         if self._ticker is not None:
             self._ticker.cancel()
         self._subscriptions.stop()
+
+    async def _cut_short(self) -> None:
+        for connection in tuple(self._connections):
+            connection.abort(CloseCode.MOVING, MOVING)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), self.limits.close_s + 1)
 
     async def _tick(self) -> None:
         while True:
