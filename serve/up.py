@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from serve import preflight
 from serve.auth.keys import load_or_create
-from serve.embedded import haproxy, processes, run_folder
+from serve.embedded import capacity, haproxy, processes, run_folder
 from serve.embedded.postgres import EmbeddedPostgres
 from serve.embedded.ray_node import RayNode, ray_environment
 from serve.embedded.redis import EmbeddedRedis, RedisFailed
@@ -255,7 +255,10 @@ class Instance:
                 raise RuntimeError("ray was imported before its environment was set: import it only inside functions")
             binary = haproxy.find_binary(os.environ)
             os.environ.update(ray_environment(self.run))
-            os.environ.update(haproxy.front_door_environment(self.run, binary, self.settings.sockets_max))
+            connections = capacity.connections_max(
+                self.settings.sockets_max, capacity.of_this_machine(), self.settings.live_replicas
+            )
+            os.environ.update(haproxy.front_door_environment(self.run, binary, connections))
         self.ray = RayNode(self.run, self.config.namespace, self.settings.ray_address)
         self._stops.callback(self._stop_ray, self.ray)
         self.ray.start()

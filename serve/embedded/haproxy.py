@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import os
-import resource
 import secrets
 import shutil
 import socket
@@ -14,34 +13,12 @@ from pathlib import Path
 from serve.embedded import haproxy_wrapper
 from serve.embedded.run_folder import RunFolder
 
-SOCKETS_MAX = 20_000
-_OWN_DESCRIPTORS = 400
-"""Listeners, health checks, a reload's twin: what HAProxy holds beside its connections."""
-
 _QUIET_PORTS = range(31_000, 32_768)
 """Above Ray's workers and Serve's replicas, below the ephemeral ports, which the kernel gives to any connection."""
 
 
-class TooManySockets(ValueError):
-    """More connections asked for than the `nofile` limit carries; HAProxy would refuse to start."""
-
-
-def connections_max(wanted: int, nofile_hard: int) -> int:
-    """Return HAProxy's `maxconn`: `wanted`, or with 0 what the limit carries at two file descriptors a connection."""
-    carried = max(0, (nofile_hard - _OWN_DESCRIPTORS) // 2)
-    needed = max(wanted, 100)
-    if needed > carried:
-        raise TooManySockets(
-            f"the hard limit of open files is {nofile_hard}, which carries {carried} connections, not "
-            f"{needed}: raise it (`ulimit -Hn {2 * needed + _OWN_DESCRIPTORS}` as root) or lower sockets_max"
-        )
-    return wanted or min(SOCKETS_MAX, carried)
-
-
-def nofile_hard() -> int:
-    """Return the hard limit of open files; no limit counts as a million."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return 1_000_000 if hard == resource.RLIM_INFINITY else hard
+HARD_STOP_S = 8 * 3_600
+"""How long a HAProxy that was replaced keeps the sockets it has; then it cuts them."""
 
 
 def find_binary(environment: Mapping[str, str]) -> str | None:
@@ -74,10 +51,10 @@ def _install_wrapper(run: RunFolder) -> Path:
     return wrapper
 
 
-def front_door_environment(run: RunFolder, binary: str | None, sockets_max: int) -> dict[str, str]:
+def front_door_environment(run: RunFolder, binary: str | None, connections: int) -> dict[str, str]:
     """Return the variables Serve reads before it starts, for HAProxy or, without a binary, for its Python proxy.
 
-    Raises TooManySockets.
+    `connections` is how many the front door holds at once (`capacity.connections_max`).
     """
     [fallback] = free_ports(1)
     # Two instances that look for replica ports from the same number up would collide over and over.
@@ -103,7 +80,13 @@ def front_door_environment(run: RunFolder, binary: str | None, sockets_max: int)
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_install_wrapper(run)),
         haproxy_wrapper.BINARY_VARIABLE: binary,
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-        "RAY_SERVE_HAPROXY_MAXCONN": str(connections_max(sockets_max, nofile_hard())),
+        "RAY_SERVE_HAPROXY_MAXCONN": str(connections),
+        # A change of any replica starts HAProxy anew; the old one keeps the sockets it has, and with Serve's default it
+        # would cut them two minutes later. Gateways let every socket go before this (`Limits.life_s`).
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(HARD_STOP_S),
+        # Serve derives it from the former: a replica that keeps failing would run out of ports. An old HAProxy takes no
+        # new connection and lets idle ones go, so it asks nothing of a port for longer than a request may last.
+        "RAY_SERVE_PORT_QUARANTINE_S": "150",
         # One datagram a request, parsed in Python: too dear on two cores, and `/metrics` counts them anyway.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run.haproxy / "haproxy.cfg"),

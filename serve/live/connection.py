@@ -9,6 +9,7 @@ of a backlog, and the farewell. Clean-up is synchronous: a server may cancel the
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
@@ -65,6 +66,7 @@ class Connection:
         self.outbound = Outbound(wire, limits, ports.clock, self._outbound_is_out)
         self._spending = 0
         self._leaving = False
+        self._leaves_at = ports.clock.monotonic() + limits.life_s * random.uniform(0.75, 1)
         self._closing: Close | None = None
         self._entity_id = ""
         self._in_their_names = translator("boond")
@@ -109,6 +111,8 @@ class Connection:
         """Do what time has made due."""
         if self.outbound.stalled():
             self._leave_behind("stall", f"one send took over {self._limits.stall_s:g} s; resume")
+        elif self._ports.clock.monotonic() >= self._leaves_at:
+            self.leave()
         else:
             self._perform(self.session.tick())
 

@@ -31,6 +31,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     """How long one send may take before the socket counts as too slow (4108)."""
     close_s: float = 2.0
     """How long a close frame may take before the socket is left to the server."""
+    life_s: float = 21_600.0
+    """The longest a socket stays, less up to a quarter by chance; then 4200. A front door that was replaced cuts after
+    eight hours what it still holds: by then that is nothing."""
     sockets_per_user_max: int = 5
     sockets_max: int = 10_000
     history_frames_max: int = 100

@@ -63,6 +63,7 @@ class Boond:
             if line.strip() == f"ready {self.url}":
                 break
         else:
+            guard.cancel()
             raise AssertionError(f"boond up ended with {self.process.wait()}:\n{log.read_text()[-3000:]}")
         guard.cancel()
         reader = threading.Thread(target=_drain, args=(self.process.stdout,), daemon=True)

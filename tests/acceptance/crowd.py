@@ -61,15 +61,17 @@ class Phone:
 class Crowd:
     """Many phones, and a wallet that goes on sending payments of their users."""
 
-    def __init__(self, boond: Boond, users: int, phones_each: int, url: str | None = None) -> None:
-        self.boond = boond
-        self.users = [f"crowd-{n}" for n in range(users)]
+    def __init__(
+        self, boond: Boond, users: int, phones_each: int, *, name: str = "crowd", path: str = "/api/v1/live"
+    ) -> None:
+        self.boond, self.name = boond, name
+        self.users = [f"{name}-{n}" for n in range(users)]
         printed = subprocess.check_output(
-            [BOOND, "token", "--data", str(boond.data), "--user", "crowd", "--count", str(users)], text=True
+            [BOOND, "token", "--data", str(boond.data), "--user", name, "--count", str(users)], text=True
         )
         tokens = dict(zip(self.users, printed.strip().splitlines()[-users:], strict=True))
-        socket_url = url or f"ws://127.0.0.1:{boond.port}/api/v1/live"
-        self.phones = [Phone(socket_url, user, tokens[user]) for user in self.users for _ in range(phones_each)]
+        url = f"ws://127.0.0.1:{boond.port}{path}"
+        self.phones = [Phone(url, user, tokens[user]) for user in self.users for _ in range(phones_each)]
         self.paid = 0
         self.wallet_troubles: list[str] = []
         self._headers = {"Authorization": f"Bearer {boond.token('wallet', 'service')}"}
@@ -95,7 +97,7 @@ class Crowd:
     async def _pay(self) -> None:
         async with httpx.AsyncClient(base_url=f"{self.boond.url}/api/v1", headers=self._headers) as wallet:
             while True:
-                body = purchase(f"P{self.paid}", 19_725, user_id=random.choice(self.users))
+                body = purchase(f"{self.name}-{self.paid}", 19_725, user_id=random.choice(self.users))
                 try:
                     answer = await wallet.post("/transactions", json=body, timeout=30)
                     if answer.status_code in (200, 201):

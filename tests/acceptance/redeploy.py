@@ -16,7 +16,9 @@ from serve.settings import load, runtime_config
 
 def main(data: Path, port: str, name: str, heartbeat_s: str) -> None:
     run = RunFolder(data)
-    raylet = next(p for p in processes.marked(run.instance) if (Path(f"/proc/{p.pid}/comm").read_text() == "raylet\n"))
+    raylet = next(p for p in processes.marked(run.instance) if Path(f"/proc/{p.pid}/comm").read_text() == "raylet\n")
+    command = Path(f"/proc/{raylet.pid}/cmdline").read_text().split("\0")
+    [address] = [part.partition("=")[2] for part in command if part.startswith("--gcs-address=")]
     variables = Path(f"/proc/{raylet.pid}/environ").read_text().split("\0")
     os.environ.update(dict(line.split("=", 1) for line in variables if line.startswith(("RAY_", "BOOND_"))))
     settings = load({"data": str(data), "port": port, "heartbeat_s": heartbeat_s})
@@ -28,7 +30,6 @@ def main(data: Path, port: str, name: str, heartbeat_s: str) -> None:
     url = EmbeddedPostgres(data, run.postgres).url
     config = runtime_config(settings, postgres_url=url, instance_id=run.instance)
     os.chdir(run.empty)
-    address = (run.ray / "ray_current_cluster").read_text().strip()
     ray.init(address=address, namespace=config.namespace, log_to_driver=False, logging_level="ERROR")
     ray_serve.run_many([target for target in deploy.targets(settings, config) if target.name == name])
 

@@ -19,7 +19,7 @@ def cluster(tmp_path: Path) -> Iterator[dict[str, str]]:
     """Settings that join a one-node cluster; everything of it is ended by its mark."""
     run = RunFolder(tmp_path / "cluster")
     run.make()
-    own = ray_environment(run) | haproxy.front_door_environment(run, haproxy.find_binary(os.environ), 0)
+    own = ray_environment(run) | haproxy.front_door_environment(run, haproxy.find_binary(os.environ), 1_000)
     own |= {processes.MARKER: run.instance}
     address = f"127.0.0.1:{haproxy.free_ports(1)[0]}"
     command = [str(Path(sys.executable).parent / "ray"), "start", "--head", f"--port={address.rpartition(':')[2]}"]

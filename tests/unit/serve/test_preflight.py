@@ -5,7 +5,7 @@ import pytest
 from msgspec import structs
 
 from serve import preflight
-from serve.embedded import haproxy
+from serve.embedded import capacity, haproxy
 from serve.settings import Settings
 
 
@@ -35,12 +35,44 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_more_connections_than_open_files_carry_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(haproxy, "nofile_hard", lambda: 4_096)
-    settings = Settings(data=str(tmp_path), sockets_max=5_000, port=_settings(tmp_path).port)
+    monkeypatch.setattr(capacity, "nofile_hard", lambda: 4_096)
+    settings = structs.replace(_settings(tmp_path), sockets_max=5_000)
     with pytest.raises(
         preflight.Unfit, match=r"hard limit of open files is 4096, which carries 1848.*ulimit -Hn 10400"
     ):
         preflight.insist(settings)
+
+
+def _found(settings: Settings, part: str) -> preflight.Finding:
+    return next(finding for finding in preflight.examine(settings) if finding.part == part)
+
+
+def test_the_doctor_says_how_many_sockets_the_machine_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = capacity.Kernel(nofile_hard=8_400, ports=28_232, somaxconn=4_096)
+    monkeypatch.setattr(capacity, "of_this_machine", lambda: machine)
+    finding = _found(structs.replace(_settings(tmp_path), live_replicas=2), "sockets")
+    assert finding.is_well
+    assert "4000 connections through the front door (open files 8400" in finding.found
+    assert "7400 in each of 2 live replicas" in finding.found
+
+
+def test_more_sockets_than_the_live_replicas_take_are_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = capacity.Kernel(nofile_hard=100_000, ports=28_232, somaxconn=4_096)
+    monkeypatch.setattr(capacity, "of_this_machine", lambda: machine)
+    finding = _found(structs.replace(_settings(tmp_path), sockets_max=15_000), "sockets")
+    assert (finding.fatal, finding.mend) == (False, "sockets past 10000 are closed with 4129: raise live_replicas")
+
+
+def test_a_short_line_before_the_door_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = capacity.Kernel(nofile_hard=20_000, ports=28_232, somaxconn=128)
+    monkeypatch.setattr(capacity, "of_this_machine", lambda: machine)
+    finding = _found(_settings(tmp_path), "backlog")
+    assert (finding.fatal, "net.core.somaxconn=2048" in finding.mend) == (False, True)
+
+
+def test_memory_for_many_sockets_is_asked_for(tmp_path: Path) -> None:
+    finding = _found(structs.replace(_settings(tmp_path), sockets_max=2**26), "memory")
+    assert f"with {2**26} sockets" in finding.mend
 
 
 @pytest.mark.parametrize("url", ["localhost:6379", "redis://secret@h:port", "http://h"])

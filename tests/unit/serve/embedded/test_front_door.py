@@ -3,11 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from serve.embedded import haproxy, haproxy_wrapper
 from serve.embedded.haproxy_wrapper import problem_page, safe_configuration
 from serve.embedded.run_folder import RunFolder
+from serve.live.limits import Limits
 
 WRITTEN_BY_SERVE = """global
     log 127.0.0.1:514 local0 info
@@ -118,29 +117,28 @@ def test_the_wrapper_rewrites_what_serve_wrote_and_becomes_the_binary(tmp_path: 
     assert "8404" not in configuration.read_text()
 
 
-@pytest.mark.parametrize(("wanted", "hard", "got"), [(0, 20_000, 9_800), (0, 10**6, 20_000), (5_000, 20_000, 5_000)])
-def test_connections_follow_the_limit_of_open_files(wanted: int, hard: int, got: int) -> None:
-    assert haproxy.connections_max(wanted, hard) == got
-
-
-@pytest.mark.parametrize(("wanted", "hard"), [(9_801, 20_000), (0, 500)])
-def test_more_connections_than_the_limit_carries_are_refused_before_haproxy_does(wanted: int, hard: int) -> None:
-    with pytest.raises(haproxy.TooManySockets, match="ulimit -Hn"):
-        haproxy.connections_max(wanted, hard)
+def test_a_front_door_that_was_replaced_keeps_its_sockets_until_each_has_been_let_go(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.make()
+    variables = haproxy.front_door_environment(run, "/bin/true", 9_800)
+    run.remove()
+    assert variables["RAY_SERVE_HAPROXY_MAXCONN"] == "9800"
+    assert int(variables["RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S"]) > Limits().life_s + 600
+    assert float(variables["RAY_SERVE_PORT_QUARANTINE_S"]) < 300
 
 
 def test_two_instances_get_different_ports_and_files(tmp_path: Path) -> None:
     runs = [RunFolder(tmp_path / name) for name in "ab"]
     for run in runs:
         run.make()
-    first, second = (haproxy.front_door_environment(run, "/bin/true", 0) for run in runs)
+    first, second = (haproxy.front_door_environment(run, "/bin/true", 9_800) for run in runs)
     for run in runs:
         run.remove()
     alike = {name for name in first if first[name] == second[name]}
     own = {name for name in first if "_PORT" in name or "PATH" in name or "FILE" in name}
     # Where replicas begin to look for a port may coincide: they look on.
-    assert not {name for name in own & alike if "DIRECT_INGRESS" not in name}
+    assert not {name for name in own & alike if not name.endswith("_S") and "DIRECT_INGRESS" not in name}
 
 
 def test_without_a_binary_serves_python_proxy_is_used(tmp_path: Path) -> None:
-    assert haproxy.front_door_environment(RunFolder(tmp_path), None, 0)["RAY_SERVE_ENABLE_HA_PROXY"] == "0"
+    assert haproxy.front_door_environment(RunFolder(tmp_path), None, 9_800)["RAY_SERVE_ENABLE_HA_PROXY"] == "0"

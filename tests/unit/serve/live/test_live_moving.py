@@ -129,3 +129,15 @@ async def test_a_second_close_has_nothing_left_to_do() -> None:
     await gateway.close(5.0)
     await gateway.close()
     assert client.code == 4200
+
+
+async def test_a_socket_is_let_go_before_the_front_door_that_holds_it_is_cut_off() -> None:
+    clock = ManualClock()
+    gateway = Gateway(ports(MemoryRuntime(clock), clock), Limits(life_s=3_000.0))
+    clients = [await entered(gateway, f"user{n}") for n in range(20)]
+    await clock.advance(2_240.0)
+    assert {client.code for client in clients} == {None}
+    await clock.advance(400.0)
+    assert 0 < sum(client.code == 4200 for client in clients) < 20
+    await clock.advance(400.0)
+    assert {client.code for client in clients} == {4200}
