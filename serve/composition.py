@@ -49,6 +49,7 @@ from serve.auth.principal import Principal
 from serve.auth.sessions import Lifetimes
 from serve.auth.tickets import Tickets
 from serve.auth.tokens import Verifier
+from serve.embedded import capacity
 from serve.live import ports
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits as SocketLimits
@@ -245,10 +246,16 @@ def _expense(principal: Any, body: bytes, request_id: str) -> Envelope:
         raise ports.ExpenseRefused(trouble.document()) from None
 
 
+def _socket_limits(config: RuntimeConfig) -> SocketLimits:
+    """Return the limits of a gateway; fewer sockets where the open files of this process do not carry them."""
+    most = capacity.replica_sockets_max(capacity.nofile_soft(), SocketLimits().sockets_max)
+    return SocketLimits(heartbeat_s=config.heartbeat_s, sockets_max=most)
+
+
 @asynccontextmanager
 async def _with_gateway(app: Litestar, config: RuntimeConfig, connect: Connect) -> AsyncGenerator[Services, None]:
     async with open_services(config, connect) as services:
-        gateway = Gateway(_ports(services), SocketLimits(heartbeat_s=config.heartbeat_s))
+        gateway = Gateway(_ports(services), _socket_limits(config))
         app.state.gateway, app.state.origins = gateway, config.origins
         try:
             yield services

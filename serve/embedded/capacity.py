@@ -48,8 +48,19 @@ def _ports() -> int:
 
 def nofile_hard() -> int:
     """Return the hard limit of open files; no limit counts as a million."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return 1_000_000 if hard == resource.RLIM_INFINITY else hard
+    return _nofile()[1]
+
+
+def nofile_soft() -> int:
+    """Return the limit of open files that holds for this process now; no limit counts as a million."""
+    return _nofile()[0]
+
+
+def _nofile() -> tuple[int, int]:
+    soft, hard = (
+        1_000_000 if limit == resource.RLIM_INFINITY else limit for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    return soft, hard
 
 
 def of_this_machine() -> Kernel:

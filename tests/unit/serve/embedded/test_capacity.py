@@ -53,6 +53,7 @@ def test_this_machine_says_what_it_grants() -> None:
     machine = capacity.of_this_machine()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert machine.nofile_hard in (hard, 1_000_000)
+    assert capacity.nofile_soft() <= machine.nofile_hard
     assert 1_000 < machine.ports < 65_536
     assert machine.somaxconn > 0
     assert 2 * connections_max(0, machine, 1) + capacity.FRONT_DOOR_FILES <= machine.nofile_hard
