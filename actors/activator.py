@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
+from actors.cause import about
 from actors.committer import Committer
 from actors.entity import Activation
 from actors.journal import Journal, Question, Reading
@@ -91,7 +92,7 @@ class Activator:
             try:
                 activation.activate(answer.snapshots.get(entity_id), tail)
             except Exception:
-                _log.exception("cannot activate %s from its journal", entity_id)
+                _log.exception("cannot activate an entity from its journal", extra=about(entity=entity_id))
                 damaged.append(entity_id)
             else:
                 self._residents.add(activation)

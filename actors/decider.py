@@ -10,6 +10,7 @@ from typing import Any, Literal
 from msgspec import DecodeError
 
 from actors import codec
+from actors.cause import about
 from actors.committer import Committer
 from actors.entity import Activation, Lifecycle
 from actors.journal import DueTimer, KnownCommand, Reading
@@ -37,6 +38,11 @@ class StaleMemory(Exception):
 def refusal(refused: Refused) -> Outcome:
     """Return the outcome of a command or query the domain refuses."""
     return Outcome("refused", problem=Problem(refused.code, refused.detail, list(refused.errors), refused.extra))
+
+
+def _about(item: Item) -> dict[str, Any]:
+    """Return what a log line says of an envelope. Not its command id: it may hold a reference that a user chose."""
+    return about(entity=item.envelope.entity_id, request_id=item.envelope.meta.request_id)
 
 
 def _decode(behaviour: Behaviour, encoded: bytes) -> Any:
@@ -88,10 +94,10 @@ class Decider:
             if item.fires is None and not envelope.final and envelope.meta.origin != LETTER:
                 item.resolve(Outcome("refused", problem=Problem("invalid", str(error))))
             else:
-                _log.exception("cannot read %s for %s", envelope.command_id, envelope.entity_id)
+                _log.exception("cannot read %s", envelope.command_id, extra=_about(item))
                 item.resolve(poisoned("this release cannot read the command; a newer one may"))
         except Exception:
-            _log.exception("cannot read an envelope for %s", envelope.entity_id)
+            _log.exception("cannot read an envelope", extra=_about(item))
             item.resolve(poisoned("the command cannot be read"))
         else:
             return True
@@ -118,7 +124,7 @@ class Decider:
         except StaleMemory:
             raise
         except Exception:
-            _log.exception("%s failed on %s for %s", activation.behaviour.kind, envelope.command_id, envelope.entity_id)
+            _log.exception("cannot carry out %s", type(item.command).__name__, extra=_about(item))
             outcome = poisoned("the command failed inside the domain; nothing of it was kept")
         if activation.pending is None:
             item.resolve(outcome)
@@ -233,4 +239,4 @@ class Decider:
         try:
             batch.snapshots.append(activation.snapshot())
         except Exception:
-            _log.exception("cannot take a snapshot of %s", activation.entity_id)
+            _log.exception("cannot take a snapshot", extra=about(entity=activation.entity_id))

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field
 
 from actors import codec
+from actors.cause import about
 from actors.journal import Journal, StoredTurn
 from actors.kinds import Kinds
 from actors.limits import Limits
@@ -237,7 +238,9 @@ def turn_frame(behaviour: Behaviour, turn: Turn, meta: Meta) -> Frame:
     try:
         events = behaviour.push(turn)
     except Exception:
-        _log.exception("cannot tell turn %d of %s", turn.seq, turn.entity_id)
+        _log.exception(
+            "cannot tell a turn", extra=about(entity=turn.entity_id, seq=turn.seq, request_id=meta.request_id)
+        )
         events = b"[]"
     return Frame(turn.entity_id, turn.seq, rfc3339(turn.at), events, meta.request_id, meta.trace)
 

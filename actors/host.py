@@ -48,6 +48,8 @@ class HostConfig(Struct, frozen=True):
     told: bytes = b""
     handlers: str = ""
     """Import path of what makes the handlers of the outbox by channel, from `Surroundings`; letters need none."""
+    begin: str = ""
+    """Import path of what a shard's process does first, with `told` and its name: it begins its log."""
     sandbox: bool = False
     """Whether the instance's clock may be put forward."""
     limits: Limits = field(default_factory=Limits)

@@ -10,7 +10,7 @@ other cannot dead-lock.
 
 import logging
 
-from actors.cause import REQUEST_ID, TRACE
+from actors.cause import REQUEST_ID, TRACE, about
 from actors.client import Sender
 from actors.messages import LETTER, Envelope, Meta, Outcome
 from actors.shard import EntityShard
@@ -69,12 +69,11 @@ class Letters:
         if outcome.problem is None:
             return
         _log.warning(
-            "letter %s of %s was refused by %s: %s: %s",
+            "letter %s was refused by %s: %s",
             letter.command_id,
-            message.entity_id,
             letter.to,
             outcome.problem.code,
-            outcome.problem.detail,
+            extra=about(entity=message.entity_id),
         )
         if letter.on_refused is not None:
             await self._send(message, message.entity_id, f"{letter.command_id}:refused", letter.on_refused)

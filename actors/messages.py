@@ -1,9 +1,10 @@
 """What crosses a process boundary between a client and a shard: envelopes in, outcomes out. msgpack, positional."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from actors.cause import about
 from engine.behaviour import FieldError
 
 LETTER = "letter"
@@ -70,6 +71,11 @@ class Frame(Struct, frozen=True, array_like=True):
     request_id: str = ""
     """What caused the turn, as its `Meta` says."""
     trace: str = ""
+
+
+def about_turn(frame: Frame) -> dict[str, Any]:
+    """Return what a log line says of a turn."""
+    return about(entity=frame.entity_id, seq=frame.seq, request_id=frame.request_id)
 
 
 class Pull(Struct, frozen=True, array_like=True):

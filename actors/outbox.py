@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from time import perf_counter
 
 from actors.alarm import rest
-from actors.cause import REQUEST_ID, TRACE
+from actors.cause import REQUEST_ID, TRACE, about
 from actors.journal import Journal, JournalError, SentMessage
 from actors.limits import Limits
 from actors.measures import ShardMeasures
@@ -153,17 +153,20 @@ class Pump:
             raise
         except Exception as error:
             _log.warning(
-                "message %s (%s) of %s is not delivered, try %d: %s: %s",
+                "message %s (%s) is not delivered, try %d: %s: %s",
                 message.outbox_id,
                 message.channel,
-                message.entity_id,
                 message.tries + 1,
                 type(error).__name__,
                 error,
+                extra=about(entity=message.entity_id),
             )
             return False
         finally:
             self._measures.delivery_seconds.observe(perf_counter() - began, self._channel)
+        _log.debug(
+            "message %s (%s) is delivered", message.outbox_id, message.channel, extra=about(entity=message.entity_id)
+        )
         return True
 
     async def _park(self, term: int, message: OutboxMessage) -> None:

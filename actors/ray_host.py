@@ -14,7 +14,7 @@ from msgspec import structs
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError
 
 from actors.collector import calm
-from actors.host import HostConfig, make_shard
+from actors.host import HostConfig, load, make_shard
 from actors.journal import JournalDown, JournalError
 from actors.placement import claim_layout
 from actors.transport import TransportLost
@@ -31,6 +31,8 @@ class Shard:
     """The Ray actor. Its constructor claims the term, so a restarted one is a new incarnation that fences the last."""
 
     async def __init__(self, config: HostConfig, shard: int) -> None:  # type: ignore[misc]  # Ray awaits it
+        if config.begin:
+            load(config.begin)(config.told, _name(shard))
         self._config = config
         self._shard = make_shard(config, shard, self._exit, connect(config.namespace, config.shards))
         while True:
@@ -46,6 +48,7 @@ class Shard:
     @staticmethod
     def _exit() -> None:
         """End the process: what is in memory is void. Ray starts another, which claims a new term."""
+        logging.shutdown()
         os._exit(_FENCED_EXIT)
 
     async def submit(self, blob: bytes) -> bytes:
@@ -71,6 +74,10 @@ class Shard:
             await self._shard.drain()
         except JournalError as error:
             _log.warning("drain: %s", error)
+        finally:
+            # The next thing that happens to this process is that it is killed.
+            for handler in logging.getLogger().handlers:
+                handler.flush()
 
 
 def _name(shard: int) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from actors.activator import Activator
+from actors.cause import about
 from actors.clock import InstanceClock
 from actors.committer import Committer
 from actors.decider import Decider, StaleMemory
@@ -121,6 +122,7 @@ class EntityShard:
         if self._clock is not None:
             self._clock.put_ahead(await self._journal.clock_ahead())
         self._state = "working"
+        _log.info("shard %d of %d works in term %d", self._shard, self._shards, self._term)
         work: list[Coroutine[Any, Any, None]] = [
             self._work(),
             self._committer.run(self._shard, self._term),
@@ -152,6 +154,7 @@ class EntityShard:
         for activation in self._residents:
             self._on_leave(activation)
         await self._snapshots.flush()
+        _log.info("shard %d is drained after %d turns", self._shard, self._committer.turns)
 
     @property
     def _unfinished(self) -> bool:
@@ -267,7 +270,7 @@ class EntityShard:
                 self._snapshots.keep(activation.snapshot())
                 activation.snapshot_seq = activation.seq
             except Exception:
-                _log.exception("cannot take a snapshot of %s", activation.entity_id)
+                _log.exception("cannot take a snapshot", extra=about(entity=activation.entity_id))
 
     async def _work(self) -> None:
         while True:
@@ -420,6 +423,8 @@ class EntityShard:
             if self._feed.listens(turn.entity_id):
                 frames.append(turn_frame(activation.behaviour, turn, meta))
         batch.reply()
+        if _log.isEnabledFor(logging.DEBUG):
+            _tell(batch)
         for write in batch.writes:
             rows = write.rows
             if rows.timers:
@@ -482,6 +487,7 @@ class EntityShard:
         if self._state == "fenced":
             return
         self._state = "fenced"
+        _log.warning("shard %d has another owner than term %d, and ends", self._shard, self._term)
         self._refuse_all()
         self._feed.close()
         self._on_fenced()
@@ -494,3 +500,13 @@ class EntityShard:
         self._queue.clear()
         self._queue_bytes = 0
         self._refuse(waiting, f"shard {self._shard} is {self._state}")
+
+
+def _tell(batch: Batch) -> None:
+    """Write down each turn of a committed batch."""
+    for activation, turn, meta in batch.made:
+        _log.debug(
+            "turn committed with %d others",
+            len(batch.made) - 1,
+            extra=about(request_id=meta.request_id, entity=activation.entity_id, seq=turn.seq, origin=meta.origin),
+        )

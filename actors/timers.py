@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from actors.alarm import rest
+from actors.cause import about
 from actors.feed import rfc3339
 from actors.journal import DueTimer, Journal, JournalError
 from actors.limits import Limits
@@ -22,12 +23,14 @@ _PAUSE_S = 0.2
 """Before timers are tried again that the shard could not take, or that could not be read."""
 
 
-def envelope_of(timer: DueTimer) -> Envelope:
-    """Return the command of a timer, under the id that this firing has however often it is tried.
+def command_id_of(timer: DueTimer) -> str:
+    """Return the id that this firing has however often it is tried; what follows from it can be found by it."""
+    return f"timer:{timer.timer_id}:{rfc3339(timer.due)}"
 
-    That is its request id too: what follows from the firing can be found by it.
-    """
-    command_id = f"timer:{timer.timer_id}:{rfc3339(timer.due)}"
+
+def envelope_of(timer: DueTimer) -> Envelope:
+    """Return the command of a timer; its id is its request id too."""
+    command_id = command_id_of(timer)
     return Envelope(timer.entity_id, command_id, timer.body, Meta("timer", "timer", command_id))
 
 
@@ -132,12 +135,11 @@ class Timers:
         if outcome.problem is not None:
             self.refused += 1
             _log.warning(
-                "timer %s of %s, due %s, was refused and is deleted: %s: %s",
+                "timer %s, due %s, was refused and is deleted: %s",
                 timer.timer_id,
-                timer.entity_id,
                 timer.due,
                 outcome.problem.code,
-                outcome.problem.detail,
+                extra=about(entity=timer.entity_id, request_id=command_id_of(timer)),
             )
 
     async def _park(self, term: int, timer: DueTimer, detail: str) -> None:
@@ -146,12 +148,12 @@ class Timers:
         pause = min(limits.timer_park_s_min * 2.0 ** min(timer.tries, 32), limits.timer_park_s_max)
         self.parked += 1
         _log.error(
-            "timer %s of %s, due %s, failed for the %d. time and waits %.0f s: %s",
+            "timer %s, due %s, failed for the %d. time and waits %.0f s: %s",
             timer.timer_id,
-            timer.entity_id,
             timer.due,
             timer.tries + 1,
             pause,
             detail,
+            extra=about(entity=timer.entity_id, request_id=command_id_of(timer)),
         )
         await self._journal.park_timer(self._shard, term, timer, self._now() + timedelta(seconds=pause))

@@ -12,7 +12,7 @@ from litestar import Litestar
 from psycopg_pool import AsyncConnectionPool
 
 from actors import connections, placement, ray_host
-from actors.cause import REQUEST_ID, TRACE
+from actors.cause import REQUEST_ID, TRACE, about
 from actors.client import Client, Sender
 from actors.clock import ClockTable, utc_now
 from actors.host import HostConfig, Surroundings
@@ -110,7 +110,9 @@ def reporting(sender: Sender) -> Submit:
         if problem is not None and problem.code == "poison":
             raise RuntimeError(problem.detail)
         if problem is not None:
-            LOG.warning("the report of %s is refused: %s", command.instruction_id, problem.detail)
+            LOG.warning(
+                "the report of %s is refused: %s", command.instruction_id, problem.code, extra=about(entity=entity_id)
+            )
 
     return submit
 
@@ -140,6 +142,7 @@ def host_config(config: RuntimeConfig) -> HostConfig:
         behaviour="serve.composition:KINDS",
         outside="serve.outside:of_instance",
         handlers="serve.composition:outbox_handlers",
+        begin="serve.logs.process:begin_in_host",
         sandbox=config.sandbox,
         told=msgspec.json.encode(config),
         limits=limits,

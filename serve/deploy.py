@@ -5,7 +5,6 @@ Imports Ray Serve, which reads its environment at once: import this only after `
 
 import asyncio
 import importlib
-import logging
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from ray import serve as ray_serve
 from actors.collector import calm
 from serve import departure
 from serve.live.frugal import FrugalSocket
+from serve.logs.process import begin_in_replica
 from serve.settings import RuntimeConfig, Settings
 
 LIVE_PREFIX = "/api/v1/live"
@@ -90,7 +90,7 @@ def resolve(path: str) -> Callable[[RuntimeConfig], Any]:
 class Gateway:
     """What a replica is made from: the path of a builder and the configuration. The app is built on the replica."""
 
-    def __init__(self, builder: str, config: bytes) -> None:
+    def __init__(self, process: str, builder: str, config: bytes) -> None:
         # Serve starts the replica's servers after this constructor.
         limit_sockets()
         # Not so in Serve's own proxy, which watches the sockets it passes on.
@@ -100,7 +100,7 @@ class Gateway:
         self._builder = builder
         self._app: Any = None
         self._config = msgspec.json.decode(config, type=RuntimeConfig)
-        logging.getLogger("ray.serve").setLevel(self._config.log_level.upper())
+        begin_in_replica(self._config, process)
         departure.move_first(self._move, self._config.move_s)
 
     def __serve_build_asgi_app__(self) -> Any:
@@ -132,7 +132,12 @@ def _application(name: str, builder: str, replicas: int, config: RuntimeConfig) 
         health_check_period_s=2,
         health_check_timeout_s=30,
     )
-    return deployment.bind(builder, msgspec.json.encode(config))
+    return deployment.bind(name.lower(), builder, msgspec.json.encode(config))
+
+
+def _quiet(settings: Settings) -> dict[str, Any]:
+    """Return how Serve logs: its files stand in the run folder and nobody redacts them, so no more than warnings."""
+    return {"enable_access_log": False, "log_level": "ERROR" if settings.log_level == "error" else "WARNING"}
 
 
 def targets(
@@ -143,24 +148,22 @@ def targets(
     `live` and `api` are paths `module:function` of builders that make a Litestar app from a RuntimeConfig. To replace
     one leaves the other application, and its sockets, alone.
     """
-    quiet = {"enable_access_log": False, "log_level": settings.log_level.upper()}
     parts = (
         (_application("Live", live, settings.live_replicas, config), "live", LIVE_PREFIX),
         (_application("Api", api, settings.api_replicas, config), "api", "/"),
     )
     return [
-        ray_serve.RunTarget(application, name=name, route_prefix=prefix, logging_config=quiet)
+        ray_serve.RunTarget(application, name=name, route_prefix=prefix, logging_config=_quiet(settings))
         for application, name, prefix in parts
     ]
 
 
 def start(settings: Settings, config: RuntimeConfig, live: str = LIVE_BUILDER, api: str = API_BUILDER) -> None:
     """Start Serve and both applications (see `targets`); returns when they run and the front door knows them."""
-    logging.getLogger("ray.serve").setLevel(settings.log_level.upper())
     ray_serve.start(
         proxy_location="HeadOnly",
         http_options={"host": settings.host, "port": settings.port, "request_timeout_s": None},
-        logging_config={"enable_access_log": False, "log_level": settings.log_level.upper()},
+        logging_config=_quiet(settings),
     )
     ray_serve.run_many(targets(settings, config, live, api))
 

@@ -177,9 +177,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern="^(debug|info|warning|error)$",
-            description="How much is logged: debug, info, warning or error. Debug slows the hot path.",
+            description="How much goes to `DATA/logs`: debug, info, warning or error, in every process alike. Info "
+            "has a line an answered request; debug tells the whole story of each event and slows the hot path.",
         ),
-    ] = "warning"
+    ] = "info"
+    log_format: Annotated[
+        str,
+        Meta(
+            pattern="^(text|json)$",
+            description="How log lines look: `text` for people, `json` (one object a line) for what collects them.",
+        ),
+    ] = "text"
     money_host: Annotated[
         str,
         Meta(
@@ -225,6 +233,7 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     move_s: float = 30.0
     log_level: str = "warning"
+    log_format: str = "text"
     money_host: str = "sandbox"
     redis_url: str = ""
     """Empty where there is no Redis: no leaderboard can be shown."""

@@ -6,6 +6,7 @@ Ray is imported only after its environment is set, so it appears in no import at
 
 import asyncio
 import http.client
+import logging
 import os
 import signal
 import sys
@@ -26,7 +27,10 @@ from serve.embedded.ray_node import RayNode, ray_environment
 from serve.embedded.redis import EmbeddedRedis, RedisFailed
 from serve.embedded.redis import binary as redis_binary
 from serve.embedded.run_folder import RunFolder
+from serve.logs.process import begin
 from serve.settings import RuntimeConfig, Settings, runtime_config
+
+_log = logging.getLogger(__name__)
 
 READY_PATH = "/api/v1/health/ready"
 READY_S = 90.0
@@ -103,7 +107,8 @@ class Signals:
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal; standard output is kept for `ready`."""
+    """Tell the person at the terminal, and the log; standard output is kept for `ready`."""
+    _log.info("%s", text)
     sys.stderr.write(f"boond: {text}\n")
     sys.stderr.flush()
 
@@ -144,6 +149,7 @@ class Instance:
             say(f"{finding.part}: {finding.found}. {finding.mend}")
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._stops.enter_context(run_folder.exclusive(self.data))
+        self._stops.callback(begin(self.data / "logs", "up", self.settings.log_level, self.settings.log_format))
         # Read here, so that a file that cannot be used is named at once, and not half a minute later by a replica.
         load_or_create(self.data / "keys")
         self._end_leftovers()

@@ -21,7 +21,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
-from actors.cause import REQUEST_ID
+from actors.cause import REQUEST_ID, about
 from actors.messages import Envelope, Outcome
 from actors.runtime import Unavailable
 from engine.commands import Command
@@ -42,6 +42,7 @@ from serve.problems import (
 from serve.services import Services
 
 LOG = logging.getLogger("boond.api")
+ACCESS = logging.getLogger("boond.access")
 PREFIX = "/api/v1"
 BODY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 255
@@ -189,12 +190,18 @@ def _handler(route: Route, services: Callable[[], Services], stripped: str | Non
         headers = dict(reversed(list(request.scope["headers"])))
         request_id = request_ids.accept(headers.get(request_ids.HEADER, b"").decode("latin-1"))
         REQUEST_ID.set(request_id)
+        principal = None
         try:
             async with timeout(ANSWER_S):
-                answer = await _carry_out(route, decoder, bare, request, headers, services(), request_id)
+                if not route.public:
+                    principal = authenticate(_text(headers, b"authorization"), services())
+                answer = await _carry_out(route, decoder, bare, request, headers, services(), principal, request_id)
         except Exception as error:
             answer = of_exception(error, request_id)
-        metrics.observe(route.method.value, route.path, answer.status, time.perf_counter() - began)
+        took_s = time.perf_counter() - began
+        metrics.observe(route.method.value, route.path, answer.status, took_s)
+        if ACCESS.isEnabledFor(logging.INFO):
+            _note(route, answer.status, took_s, principal)
         return respond(answer, request_id)
 
     path = re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
@@ -202,6 +209,14 @@ def _handler(route: Route, services: Callable[[], Services], stripped: str | Non
     return HTTPRouteHandler(
         paths, http_method=[route.method], status_code=200, include_in_schema=False, name=_name(route)
     )(serve)
+
+
+def _note(route: Route, status: int, took_s: float, principal: Principal | None) -> None:
+    """Write the line of an answered request: the route as the table has it, as a path or a query may hold anything."""
+    who = {} if principal is None else {"principal": principal.name}
+    ACCESS.info(
+        "%s %s %d", route.method.value, route.path, status, extra=about(status=status, ms=round(took_s * 1e3, 2), **who)
+    )
 
 
 def _name(route: Route) -> str:
@@ -215,9 +230,9 @@ async def _carry_out(
     request: Request[Any, Any, Any],
     headers: Headers,
     services: Services,
+    principal: Principal | None,
     request_id: str,
 ) -> Answer:
-    principal = None if route.public else authenticate(_text(headers, b"authorization"), services)
     query = _query(route, request)
     body = None
     if decoder is not None:
@@ -334,12 +349,12 @@ def of_exception(error: Exception, request_id: str) -> Answer:
     elif isinstance(error, Busy):
         trouble = unavailable(str(error))
     elif isinstance(error, TimeoutError | psycopg.OperationalError | psycopg.InterfaceError):
-        LOG.warning("request %s: %s: %s", request_id, type(error).__name__, error)
+        LOG.warning("a part does not answer: %s: %s", type(error).__name__, error)
         trouble = unavailable("A part of the service does not answer now; try again.")
     elif isinstance(error, HTTPException):
         trouble = Trouble(error.status_code, error.detail or "The request was refused.", headers=_allow(error))
     else:
-        LOG.error("request %s failed", request_id, exc_info=error)
+        LOG.error("a request failed", exc_info=error)
         trouble = Trouble(500, f"Something went wrong on our side; quote request id {request_id}.", name="internal")
     return Answer(trouble.encode(), trouble.status, trouble.headers, MEDIA_TYPE)
 

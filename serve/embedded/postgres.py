@@ -49,6 +49,9 @@ DEFAULTS: Mapping[str, str] = {
     "autovacuum_naptime": "30s",
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] ",
+    # A detail quotes the row, a statement its literals: neither is for a log.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
     "timezone": "UTC",
     "unix_socket_permissions": "0700",
 }

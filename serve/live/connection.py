@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from msgspec import Raw
 
-from actors.messages import Frame, Outcome
+from actors.cause import about
+from actors.messages import Frame, Outcome, about_turn
 from actors.runtime import Unavailable
 from serve.live.acks import AckBeyondHead, Acks
 from serve.live.backlog import Kind
@@ -240,7 +241,7 @@ class Connection:
             try:
                 await self._replay(await self._page(self.delivery.position))
             except HistoryGone as gone:
-                _log.warning("history of %s: %s", self._entity_id, gone)
+                _log.warning("history is gone: %s", gone, extra=about(entity=self._entity_id))
                 await self._reset(principal)
 
     async def _replay(self, page: list[Frame]) -> None:
@@ -248,6 +249,8 @@ class Connection:
             await self.outbound.room()
             if self.delivery.advance(frame.seq):
                 self._push(frame.seq, encode_turn(frame), "history")
+                if _log.isEnabledFor(logging.DEBUG):
+                    _log.debug("pushed from history", extra=about_turn(frame))
 
     async def _page(self, after: int) -> list[Frame]:
         """Read the next turns; raises `HistoryGone` when the journal goes on having none, or begins later."""
@@ -362,7 +365,7 @@ class Connection:
         except SnapshotRefused as refusal:
             self.finish(CloseCode.FORBIDDEN, f"no overview: {refusal}")
         except Exception:
-            _log.exception("the stream of %s failed", self._entity_id)
+            _log.exception("the stream failed", extra=about(entity=self._entity_id))
             self.finish(CloseCode.INTERNAL, "the stream failed; resume")
 
     async def _retry(self, ask: Callable[[], Awaitable[T]]) -> T:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Raw
 
-from actors.cause import REQUEST_ID
+from actors.cause import REQUEST_ID, about
 from actors.runtime import Unavailable
 from serve import request_ids
 from serve.live.ports import ExpenseRefused, Ports, Principal
@@ -48,9 +48,10 @@ class Expenses:
             answered = Error(id_, _unavailable(unavailable.detail, unavailable.retry_after_s))
         except Exception:
             outcome = "failed"
-            _log.exception("expense %s of %s failed", id_, principal.entity_id)
+            _log.exception("an expense failed", extra=about(entity=principal.entity_id))
             answered = Error(id_, problem(500, "Internal Server Error", "the expense failed; send it again as it is"))
         answer(answered)
+        _log.debug("expense answered: %s", outcome, extra=about(entity=principal.entity_id))
         measures.expenses.inc(outcome)
         measures.expense_seconds.observe(clock.monotonic() - began)
 

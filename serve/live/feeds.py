@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from actors.cause import REQUEST_ID
-from actors.messages import Frame, Pull, Pulled
+from actors.messages import Frame, Pull, Pulled, about_turn
 from actors.runtime import Runtime, Unavailable
 from serve.live.limits import Limits
 from serve.live.measures import LiveMeasures
@@ -48,6 +48,8 @@ class Subscription:
         text = encode_turn(frame)
         for subscriber in tuple(self.subscribers):
             subscriber.on_turn(frame.seq, text)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("pushed to %d sockets", len(self.subscribers), extra=about_turn(frame))
 
     def confirm(self, head: int) -> None:
         """The shard has taken the subscription, and `head` was committed then."""

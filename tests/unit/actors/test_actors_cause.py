@@ -1,6 +1,7 @@
 """The id of a request follows what it causes: turns, frames, letters; a timer's firing is a request of its own."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -118,6 +119,26 @@ async def test_twins_and_repeats_keep_the_request_id_of_the_first() -> None:
         await asyncio.gather(*(shard.submit([asked(pay("u", "t1"), f"req-{n}")]) for n in range(3)))
         await shard.submit([asked(pay("u", "t1"), "req-late")])
     assert {decode_meta(row.meta).request_id for row in journal.store.rows["u"]} == {"req-0"}
+
+
+async def test_at_debug_each_committed_turn_says_what_it_is_about(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "actors.shard"):
+        async with running_shard(MemoryJournal()) as shard:
+            await shard.submit([asked(pay("u", "t1", note="a secret word"), "req-4")])
+    told = [vars(record)["about"] for record in caplog.records if "about" in vars(record)]
+    assert told == [{"request_id": "req-4", "entity": "u", "seq": seq, "origin": "user"} for seq in (1, 2)]
+    assert "secret" not in caplog.text
+
+
+async def test_a_refused_letter_is_told_without_the_words_of_the_refusal(caplog: pytest.LogCaptureFixture) -> None:
+    wires, store = Wires(), MemoryStore()
+    async with host(wires, store, 0) as here, host(wires, store, 1):
+        await opened(wires, HERE, THERE)
+        await here.submit([asked(gift(HERE, THERE, 300, 1, note="refused"), "req-5")])
+        await until(lambda: here.stats().messages_delivered == 1)
+    [told] = [record for record in caplog.records if "was refused" in record.getMessage()]
+    assert told.getMessage() == f"letter xfer:{HERE}-1:credit was refused by {THERE}: invalid"
+    assert vars(told)["about"] == {"entity": f"main/{HERE}"}
 
 
 def test_what_earlier_releases_kept_beside_a_turn_is_still_read() -> None:

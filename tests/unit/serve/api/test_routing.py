@@ -1,5 +1,6 @@
 """What surrounds every route: authentication, decoding, idempotency, problem documents."""
 
+import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -192,3 +193,21 @@ async def test_every_turn_of_a_request_is_kept_under_its_id(rest: Rest) -> None:
     await rest.http.get("/api/v1/overview", headers=rest.bearer("bimo") | {"X-Request-Id": "req-9"})
     kept = {user: [decode_meta(row.meta).request_id for row in rows] for user, rows in rest.journal.store.rows.items()}
     assert kept == {"main/asha": ["req-8"] * 4, "main/bimo": ["req-9"]}
+
+
+async def test_an_answered_request_has_one_line_with_its_route_and_who_asked(
+    rest: Rest, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "boond.access"):
+        await rest.http.get("/api/v1/transactions/secret-id?note=private", headers=rest.bearer("asha"))
+        await rest.http.get("/api/v1/overview")
+    lines = [(record.getMessage(), vars(record)["about"]) for record in caplog.records]
+    assert [message for message, _ in lines] == ["GET /transactions/{transaction_id} 422", "GET /overview 401"]
+    assert [about.get("principal") for _, about in lines] == ["user:main/asha", None]
+    assert all(about["ms"] > 0 for _, about in lines)
+
+
+async def test_no_line_is_made_for_a_request_below_its_level(rest: Rest, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "boond.access"):
+        await rest.http.get("/api/v1/overview", headers=rest.bearer("asha"))
+    assert caplog.records == []
