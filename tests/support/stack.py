@@ -39,6 +39,7 @@ from serve.auth.principal import Role
 from serve.auth.tokens import Issuer
 from serve.live.frugal import FrugalSocket
 from serve.live.gateway import Gateway
+from serve.live.protocol import CloseCode
 from serve.settings import RuntimeConfig
 from tests.support.postgres import new_database, server_url
 from tests.support.rest import alive
@@ -140,6 +141,11 @@ class Stack:
     def bearer(self, user: str = "asha", role: Role = "user") -> dict[str, str]:
         """Return the header of a REST call."""
         return {"Authorization": f"Bearer {self.token(user, role)}"}
+
+    def hang_up(self, code: CloseCode) -> None:
+        """Close every socket of the live gateway with this code, as it does itself for a reason."""
+        for connection in tuple(self.live._connections):
+            connection.finish(code, "a test wants it")
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Lead a request to its application, as the front door does."""
