@@ -16,6 +16,7 @@ from ray import serve as ray_serve
 from actors.collector import calm
 from serve import departure
 from serve.live.frugal import FrugalSocket
+from serve.live.guarded import GuardedSocket
 from serve.logs.process import begin_in_replica
 from serve.settings import RuntimeConfig, Settings
 
@@ -29,9 +30,9 @@ API_BUILDER = "serve.composition:api_app"
 
 
 class _FrugalConfig(uvicorn.Config):
-    """uvicorn's configuration without deflate (42 KB a socket) and with small frames; Serve has no setting for them."""
+    """uvicorn's configuration without deflate (42 KB a socket) and with our limits; Serve has no setting for them."""
 
-    protocol: str | type[FrugalSocket] = "auto"
+    protocol: type[GuardedSocket] = GuardedSocket
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options.setdefault("ws_per_message_deflate", False)

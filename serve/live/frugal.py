@@ -1,22 +1,20 @@
 """uvicorn's WebSocket server, as a replica with thousands of sockets needs it.
 
-Four things are changed, and nothing of RFC 6455: the handshake, inbound frames, pings and the closing stay uvicorn's
+Three things are changed, and nothing of RFC 6455: the handshake, inbound frames, pings and the closing stay uvicorn's
 and websockets'. A text goes to the transport at once, without a task or a second parser between (`write`, offered to
 the app as an ASGI extension). Ray Serve is told not to watch the socket: it would read ahead without bound, and keep
-two tasks and a queue a socket. What only the handshake needed is let go after it. A peer that does not read cannot
-keep a socket that has ended.
+two tasks and a queue a socket. What only the handshake needed is let go after it. Its limits are those of
+`serve/live/guarded.py`.
 """
 
 from typing import Any
 
 from typing_extensions import override
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from serve.live.guarded import GuardedSocket
 
 WRITE = "boond.write"
 """The extension's name in an ASGI scope: `write(text) -> bool`."""
-
-LINGER_S = 10.0
-"""How long after its end a socket may keep what its peer has not read, at most 64 KiB and one frame; then it is cut."""
 
 _UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
 _TEXT = 0x81
@@ -33,7 +31,7 @@ def text_frame(payload: bytes) -> bytes:
     return b"%c\x7f%b%b" % (_TEXT, size.to_bytes(8), payload)
 
 
-class FrugalSocket(WebSocketsSansIOProtocol):
+class FrugalSocket(GuardedSocket):
     """A socket whose app reads every message itself, so that uvicorn's own pause of reading bounds what waits."""
 
     def write(self, text: str) -> bool:
@@ -51,8 +49,6 @@ class FrugalSocket(WebSocketsSansIOProtocol):
         if not self.conn.extensions:
             scope["extensions"][WRITE] = self.write
         await super().run_asgi()
-        # uvicorn waits for ever until a peer that does not read has taken what is buffered.
-        self.loop.call_later(LINGER_S, self.transport.abort)
 
     @override
     def start_keepalive(self) -> None:

@@ -21,6 +21,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     frames_per_s: float = 50.0
     frames_burst: int = 200
     """Inbound frames at once. Past it an expense is answered 429; past twice of it the socket is closed with 4008."""
+    bytes_per_s: float = 262_144.0
+    bytes_burst: int = 524_288
+    """Inbound bytes at once; past twice of it 4008. Counted as they arrive, before any frame is whole."""
+    fragments_max: int = 64
+    """Pieces one inbound message may come in; then 4008."""
     expenses_in_flight_max: int = 64
     acks_tracked_max: int = 64
     """Turns of one acknowledging socket whose time to the ack is measured; of later ones only the number is known."""
@@ -34,6 +39,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     life_s: float = 21_600.0
     """The longest a socket stays, less up to a quarter by chance; then 4200. A front door that was replaced cuts after
     eight hours what it still holds: by then that is nothing."""
+    linger_s: float = 12.0
+    """How long after its end a socket may keep what its peer has not read, at most 64 KiB and one frame; then cut."""
     sockets_per_user_max: int = 5
     sockets_max: int = 10_000
     history_frames_max: int = 100

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from serve.live.allowance import Allowance
 from serve.live.limits import Limits
 from serve.live.names import Names
 from serve.live.ports import Clock, Principal, TokenRefused
@@ -104,25 +105,6 @@ class Acked(Struct, frozen=True):
 
 Effect = Send | Close | Redeem | Enter | Renew | Recover | Spend | Beat | Acked
 _CHECKING = (Phase.VERIFYING, Phase.RENEWING)
-
-
-class Allowance:
-    """Token bucket of inbound frames; may be overdrawn by one burst, after which the sender is flooding."""
-
-    def __init__(self, per_s: float, burst: int, at: float) -> None:
-        self._per_s, self._burst = per_s, burst
-        self._left, self._at = float(burst), at
-
-    def take(self, at: float) -> float:
-        """Use one; returns what is left, negative when overdrawn."""
-        self._left = min(self._burst, self._left + (at - self._at) * self._per_s) - 1
-        self._at = at
-        return self._left
-
-    @property
-    def flooded(self) -> bool:
-        """Whether the overdraft is used up too."""
-        return self._left < -self._burst
 
 
 class Session:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,8 +14,8 @@ from websockets.http11 import Request
 from websockets.protocol import CLIENT
 from websockets.protocol import Protocol as Peer
 
-from serve.live import frugal
 from serve.live.frugal import WRITE, FrugalSocket, text_frame
+from serve.live.limits import Limits
 
 
 class Seen:
@@ -50,12 +49,14 @@ async def serving(app: Any, *, deflate: bool = False) -> AsyncIterator[tuple[str
 
 async def test_serve_is_told_not_to_read_ahead_and_the_handshake_is_let_go() -> None:
     app = Seen()
-    async with serving(app) as (url, _), connect(url, origin="https://a.example", compression=None) as ws:  # type: ignore[arg-type]
+    origin: Any = "https://a.example"
+    async with serving(app) as (url, server), connect(url, origin=origin, compression=None) as ws:
         assert await ws.recv() == "open"
         assert (b"x-request-disconnect-disabled", b"?1") in app.before
         assert (b"origin", b"https://a.example") in app.before
         assert app.after == []
-        [server_side] = [thing for thing in gc.get_objects() if isinstance(thing, FrugalSocket)]
+        [server_side] = server.server_state.connections
+        assert isinstance(server_side, FrugalSocket)
         assert not any(isinstance(kept, Request) for kept in vars(server_side).values())
 
 
@@ -87,7 +88,7 @@ class Pouring:
 async def test_a_peer_that_does_not_read_is_not_written_to_and_cannot_keep_a_socket_that_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(frugal, "LINGER_S", 0.1)
+    monkeypatch.setattr(FrugalSocket, "limits", Limits(linger_s=0.1))
     app = Pouring()
     async with serving(app) as (url, server), connect(url, compression=None) as ws:
         ws.transport.pause_reading()
