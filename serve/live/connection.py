@@ -20,8 +20,10 @@ from actors.cause import about
 from actors.messages import Frame, Outcome, about_turn
 from actors.runtime import Unavailable
 from serve.live.acks import AckBeyondHead, Acks
+from serve.live.anteroom import Seat
 from serve.live.backlog import Kind
 from serve.live.delivery import Delivery, HistoryGone, Verdict
+from serve.live.entrance import Entrance, LineFull
 from serve.live.expenses import Expenses
 from serve.live.limits import Limits
 from serve.live.names import translator
@@ -56,10 +58,18 @@ class Connection:
     """A socket from hello to close. It is the `Subscriber` of its user's subscription."""
 
     def __init__(
-        self, wire: Wire, ports: Ports, limits: Limits, subscriptions: Subscriptions, expenses: Expenses
+        self,
+        wire: Wire,
+        ports: Ports,
+        limits: Limits,
+        subscriptions: Subscriptions,
+        expenses: Expenses,
+        entrance: Entrance,
+        seat: Seat,
     ) -> None:
         self._wire, self._ports, self._limits = wire, ports, limits
         self._subscriptions, self._expenses = subscriptions, expenses
+        self._entrance, self._seat = entrance, seat
         self._measures = ports.measures
         self.session = Session(ports.verify, limits, ports.clock, ports.jitter)
         self.delivery = Delivery()
@@ -102,6 +112,7 @@ class Connection:
             if task is not None:
                 task.cancel()
         self.outbound.release()
+        self._seat.give_back()
         self._subscriptions.leave(self._entity_id, self)
 
     def is_due(self, at: float) -> bool:
@@ -184,6 +195,7 @@ class Connection:
                 case Close():
                     self._end(effect)
                 case Enter(principal=principal, resume=resume, names=names):
+                    self._seat.give_back()
                     self._in_their_names = translator(names)
                     self._restart(partial(self._enter, principal, resume))
                 case Renew():
@@ -201,8 +213,24 @@ class Connection:
                     raise RuntimeError("a ticket is checked by whoever reads")
 
     async def _enter(self, principal: Principal, resume: Position | None) -> None:
-        """Subscribe first, then say ready, then read."""
-        entity_id, began = principal.entity_id, self._ports.clock.monotonic()
+        """Wait for a turn, subscribe first, then say ready, then read."""
+        began = self._ports.clock.monotonic()
+        async with self._entrance.turn(self._ports.runtime.shard_of(principal.entity_id)):
+            first = await self._begin(principal, resume)
+            self._measures.enter_seconds.observe(self._ports.clock.monotonic() - began)
+            self._measures.entered.inc("snapshot" if resume is None else "reset" if first is None else "resumed")
+            if resume is None:
+                await self._snapshot(principal)
+            elif first is None:
+                await self._reset(principal)
+        if resume is not None and first is not None:
+            self.delivery.begin(resume.seq)
+            await self._replay(first)
+        await self._catch_up(principal)
+
+    async def _begin(self, principal: Principal, resume: Position | None) -> list[Frame] | None:
+        """Subscribe, read the first page, say ready; returns the page, None when there is nothing to resume."""
+        entity_id = principal.entity_id
         # Fresh from the journal, so that a client can have seen nothing beyond it, through whatever gateway.
         head = await self._retry(lambda: self._ports.runtime.head(entity_id))
         subscription = self._subscriptions.join(entity_id, head, self)
@@ -212,16 +240,7 @@ class Connection:
         first = await self._first_page(resume)
         self.session.entered()
         self._send(Ready(self._ports.epoch, self.delivery.head, resumed=first is not None))
-        self._measures.enter_seconds.observe(self._ports.clock.monotonic() - began)
-        self._measures.entered.inc("snapshot" if resume is None else "reset" if first is None else "resumed")
-        if resume is None:
-            await self._snapshot(principal)
-        elif first is None:
-            await self._reset(principal)
-        else:
-            self.delivery.begin(resume.seq)
-            await self._replay(first)
-        await self._catch_up(principal)
+        return first
 
     async def _recover(self, principal: Principal, seq: int) -> None:
         """Go back, or forward, to what the client says it has."""
@@ -361,6 +380,9 @@ class Connection:
             await work()
         except TooManySockets as refusal:
             self._measures.turned_away.inc("user_full")
+            self.finish(CloseCode.TOO_MANY, str(refusal))
+        except LineFull as refusal:
+            self._measures.turned_away.inc("line_full")
             self.finish(CloseCode.TOO_MANY, str(refusal))
         except SnapshotRefused as refusal:
             self.finish(CloseCode.FORBIDDEN, f"no overview: {refusal}")

@@ -9,7 +9,9 @@ from uuid import uuid4
 from actors.cause import REQUEST_ID
 from actors.meters import Series
 from serve import request_ids
+from serve.live.anteroom import Anteroom, Full
 from serve.live.connection import MOVING, Connection
+from serve.live.entrance import Entrance
 from serve.live.expenses import Expenses
 from serve.live.limits import Limits
 from serve.live.measures import LiveMeasures
@@ -36,6 +38,7 @@ class Gateway:
         self.measures: LiveMeasures = ports.measures
         self._subscriptions = Subscriptions(self.name, ports, self.limits)
         self._expenses = Expenses(ports)
+        self._anteroom, self._entrance = Anteroom(self.limits), Entrance(self.limits)
         self._connections: set[Connection] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._moving = False
@@ -62,18 +65,27 @@ class Gateway:
         self.measures.queue_frames.set(0)
         return series
 
-    async def serve(self, wire: Wire) -> None:
-        """Serve one accepted socket until it ends. What it asks for itself has a request id of its own."""
+    async def serve(self, wire: Wire, address: str = "") -> None:
+        """Serve one accepted socket of a peer at `address` until it ends.
+
+        What it asks for itself has a request id of its own.
+        """
         REQUEST_ID.set(request_ids.accept(""))
         # Serve's own back-pressure hangs an upgrade or answers it with a bare 500, so admission is ours.
         if self._moving:
-            return await self._turn_away(wire, "moving", CloseCode.MOVING, MOVING)
+            return await self.turn_away(wire, "moving", CloseCode.MOVING, MOVING)
         if self.sockets >= self.limits.sockets_max:
             reason = f"at most {self.limits.sockets_max} sockets here"
-            return await self._turn_away(wire, "gateway_full", CloseCode.TOO_MANY, reason)
+            return await self.turn_away(wire, "gateway_full", CloseCode.TOO_MANY, reason)
+        try:
+            seat = self._anteroom.seat(address)
+        except Full as full:
+            return await self.turn_away(wire, full.why, CloseCode.TOO_MANY, str(full))
         if self._ticker is None:
             self._ticker = asyncio.create_task(self._tick())
-        connection = Connection(wire, self._ports, self.limits, self._subscriptions, self._expenses)
+        connection = Connection(
+            wire, self._ports, self.limits, self._subscriptions, self._expenses, self._entrance, seat
+        )
         self._connections.add(connection)
         self.measures.opened.inc()
         self._empty.clear()
@@ -124,7 +136,8 @@ class Gateway:
                     _log.exception("a socket's deadlines failed")
                     connection.abort(CloseCode.INTERNAL, "internal error; resume")
 
-    async def _turn_away(self, wire: Wire, why: str, code: CloseCode, reason: str) -> None:
+    async def turn_away(self, wire: Wire, why: str, code: CloseCode, reason: str) -> None:
+        """Close an accepted socket that is not served; `why` is a label of the measures."""
         self.measures.turned_away.inc(why)
         try:
             await asyncio.wait_for(wire.close(code, reason), self.limits.close_s)

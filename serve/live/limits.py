@@ -42,7 +42,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     linger_s: float = 12.0
     """How long after its end a socket may keep what its peer has not read, at most 64 KiB and one frame; then cut."""
     sockets_per_user_max: int = 5
+    """Of one user on one gateway; then 4129 for the newest."""
     sockets_max: int = 10_000
+    greeted_max: int = 3_000
+    greeted_per_address_max: int = 200
+    """Sockets that have not authenticated yet, here and from one address (not from this machine's own); then 4129."""
+    entering_at_once_max: int = 64
+    """Sockets of one shard's users that read head, history or overview at the same time; the others wait in line."""
+    entering_line_max: int = 5_000
+    """Sockets in all lines of a gateway; then 4129."""
     history_frames_max: int = 100
     """Turns read from the journal at once, a socket."""
     history_tries_max: int = 3

@@ -19,7 +19,7 @@ class LiveMeasures(Measures):
         self.turned_away = self._count(
             "boond_live_turned_away_total",
             "Sockets refused before they could say anything, or because of others: "
-            "moving, gateway_full, user_full, origin",
+            "moving, gateway_full, anteroom_full, address_full, line_full, user_full, origin, subprotocol",
             "reason",
         )
         self.entered = self._count(

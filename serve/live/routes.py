@@ -10,10 +10,10 @@ from litestar import Litestar
 
 from serve.live.frugal import WRITE
 from serve.live.gateway import Gateway
+from serve.live.origins import admits
 from serve.live.outbound import Disconnected
-from serve.live.protocol import SUBPROTOCOL
+from serve.live.protocol import SUBPROTOCOL, CloseCode
 
-FORBIDDEN = 4003
 _REASON_BYTES_MAX = 123
 """RFC 6455, 5.5: a control frame holds 125 bytes, two of which are the code."""
 
@@ -54,13 +54,6 @@ class AsgiWire:
             raise Disconnected from gone
 
 
-def admits(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:
-    """Whether a page of this origin may open a socket: exact matches, or the same host; no browser sends none."""
-    if origin is None or origin in allowed:
-        return True
-    return not allowed and host is not None and origin.partition("://")[2] == host
-
-
 class _SocketRoute:
     """Takes the sockets of some paths, and leaves everything else to the app's own handler."""
 
@@ -78,21 +71,24 @@ class _SocketRoute:
         if (await receive())["type"] != "websocket.connect":
             return
         gateway: Gateway = self._app.state.gateway
-        origin, host = _header(scope, b"origin"), _header(scope, b"host")
-        if not admits(origin, host, self._app.state.get("origins", ())):
-            gateway.measures.turned_away.inc("origin")
-            await send({"type": "websocket.close", "code": FORBIDDEN, "reason": "this origin may not open sockets"})
-            return
-        chosen = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
+        offered = scope["subprotocols"]
+        chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None
+        host = next(iter(_headers(scope, b"host")), None)
+        welcome = admits(_headers(scope, b"origin"), host, self._app.state.get("origins", ()))
+        # Refused only after the upgrade: of a refused upgrade a browser tells its page nothing, which then tries again.
         await send({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
-        await gateway.serve(AsgiWire(receive, send, scope.get("extensions", {}).get(WRITE)))
+        wire = AsgiWire(receive, send, scope.get("extensions", {}).get(WRITE))
+        if not welcome:
+            await gateway.turn_away(wire, "origin", CloseCode.FORBIDDEN, "this origin may not open sockets here")
+        elif offered and chosen is None:
+            reason = f"this server speaks {SUBPROTOCOL}; offer that, or no subprotocol"
+            await gateway.turn_away(wire, "subprotocol", CloseCode.BAD_FRAME, reason)
+        else:
+            await gateway.serve(wire, (scope.get("client") or ("",))[0])
 
 
-def _header(scope: Any, name: bytes) -> str | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value, "latin-1")
-    return None
+def _headers(scope: Any, name: bytes) -> list[str]:
+    return [str(value, "latin-1") for key, value in scope["headers"] if key == name]
 
 
 def with_socket(app: Litestar, *paths: str) -> Litestar:

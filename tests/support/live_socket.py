@@ -74,9 +74,9 @@ class Wire:
 class Client:
     """A socket served by a gateway, and what its user sees."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, address: str = "") -> None:
         self.wire = Wire()
-        self.task = asyncio.create_task(gateway.serve(self.wire))
+        self.task = asyncio.create_task(gateway.serve(self.wire, address))
 
     @property
     def frames(self) -> list[dict[str, Any]]:
