@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
 PORT ?= 8000
+lower = $(shell echo $(1) | tr A-Z a-z)
 
-.PHONY: help setup run test test-fast test-slow lint bench mutate clean
+.PHONY: help setup run test test-fast test-slow lint bench load mutate clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +41,9 @@ test: lint test-fast test-slow ## everything: lint, types, imports, unit, then i
 
 bench: setup ## the table of figures (see docs/benchmarks.md)
 	$(BIN)/python -m tests.benchmarks
+
+load: setup ## load test with thresholds: SCENARIO=steady USERS= RATE= DURATION= ... (loadtests/README.md)
+	$(BIN)/python -m loadtests $(or $(SCENARIO),steady) $(foreach v,USERS PHONES RATE DURATION WARMUP ZIPF STORM SEED HOLDERS NICE SLOW URL REPORT,$(if $($(v)),--$(call lower,$(v)) $($(v)))) $(if $(URL),--data $(DATA)) $(LOAD_ARGS)
 
 mutate: setup ## change the money modules a line at a time, and see which changes no test notices (an hour, one core)
 	$(BIN)/pip install --quiet --disable-pip-version-check mutmut==3.8.1

@@ -67,6 +67,7 @@ class HeldSocket(asyncio.Protocol):
         "heard_at",
         "heartbeat_s",
         "is_paused",
+        "live_from_ns",
         "state",
     )
 
@@ -75,6 +76,8 @@ class HeldSocket(asyncio.Protocol):
         self.heard_at = time.monotonic()
         self.heartbeat_s = 25.0
         self.is_paused = False
+        self.live_from_ns = 0
+        """Since when it is open and reads: what was sent before is caught up on, which is no time of a push."""
         self._owner = owner
         self._request = request
         self._reader = Reader(accept)
@@ -135,6 +138,7 @@ class HeldSocket(asyncio.Protocol):
         """Stop or go on reading from the line."""
         if self._transport is not None and not self._transport.is_closing() and self.is_paused is on:
             self.is_paused = not on
+            self.live_from_ns = time.monotonic_ns()
             (self._transport.resume_reading if on else self._transport.pause_reading)()
 
     def _forget(self) -> None:
@@ -172,8 +176,9 @@ class HeldSocket(asyncio.Protocol):
         verdict = self._owner.position.take(turn.seq)
         if verdict is Verdict.NEXT:
             tally.turns += 1
-            if turn.sent_ns is not None:
-                tally.push.add_ns(arrived_ns - turn.sent_ns)
+            if turn.sent_ns is not None and turn.sent_ns >= tally.measure_from_ns:
+                timed = tally.push if turn.sent_ns >= self.live_from_ns else tally.caught_up
+                timed.add_ns(arrived_ns - turn.sent_ns)
             self._owner.on_turn(turn)
         elif verdict is Verdict.REPEATED:
             tally.repeated += 1
@@ -212,6 +217,7 @@ class HeldSocket(asyncio.Protocol):
 
     def _entered(self) -> None:
         self._owner.tally.entered += 1
+        self.live_from_ns = time.monotonic_ns()
         self._owner.on_open()
 
     def _on_reset(self, _said: Frame) -> None:

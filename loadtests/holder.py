@@ -4,6 +4,7 @@ By hand:      python -m loadtests.holder --url http://127.0.0.1:8000 --tokens FI
 With storms:  ... --storm 3000 --storm-at 20
 By a program: ... --commands reads one JSON object a line from standard input and answers each with one:
               {"do": "open", "sockets": N, "rate": R} {"do": "storm", "sockets": N, "jitter_s": 2}
+              {"do": "measure", "from_ns": events due before are not timed}
               {"do": "settle", "targets": {"user": seq}, "within_s": 35} {"do": "report"} {"do": "stop"}
 
 FILE has a line a user: `user token`, or the token alone, as `boond token --count` prints them.
@@ -38,6 +39,7 @@ class Command(msgspec.Struct, frozen=True):
     jitter_s: float = 2.0
     within_s: float = 60.0
     targets: dict[str, int] = {}
+    from_ns: int = 0
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -81,6 +83,7 @@ class Holder:
             "open": lambda c: crowd.open(c.sockets, c.rate, c.within_s),
             "storm": lambda c: crowd.storm(c.sockets, c.jitter_s, c.within_s),
             "settle": lambda c: crowd.settle(c.targets, c.within_s),
+            "measure": self._measure,
             "report": self._report,
             "stop": self._stop,
         }
@@ -103,9 +106,12 @@ class Holder:
             cpu_s=round(used.ru_utime + used.ru_stime, 3),
             rss_bytes=used.ru_maxrss * 1024,
             tally=tally,
-            figures={name: getattr(tally, name).figures() for name in ("push", "entry", "back", "stalls")},
+            figures={name: getattr(tally, name).figures() for name in ("push", "caught_up", "entry", "back", "stalls")},
             positions=where if with_positions else [],
         )
+
+    async def _measure(self, command: Command) -> None:
+        self.crowd.tally.measure_from_ns = command.from_ns
 
     async def _report(self, _command: Command) -> Report:
         return self.report()
@@ -163,13 +169,14 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     for line in ("goes", "resets", "lags", "silent"):
         parser.add_argument(f"--{line}", type=float, default=0.0, help=f"share of lines that are such (see {line})")
+    parser.add_argument("--every-s", type=float, default=20.0, help="mean seconds between two misbehaviours of a line")
     parser.add_argument("--log", type=Path, help="write every pushed turn here: index, seq, external id")
     parser.add_argument("--commands", action="store_true", help="take commands from standard input")
     return parser.parse_args(given)
 
 
 async def _run(arguments: argparse.Namespace, log: TextIO | None) -> None:
-    weather = Weather(arguments.goes, arguments.resets, arguments.lags, arguments.silent)
+    weather = Weather(arguments.goes, arguments.resets, arguments.lags, arguments.silent, arguments.every_s)
     tokens = read_tokens(arguments.tokens)
     holder = Holder(Crowd(Holding(url=arguments.url, tokens=tokens, weather=weather, seed=arguments.seed), log))
     if arguments.commands:

@@ -47,8 +47,12 @@ class Tally(Struct):
     """At most 20 of them, in words."""
     protocol_errors_count: int = 0
     bytes_in: int = 0
+    measure_from_ns: int = 0
+    """Events that were due before are not in `push`."""
     push: Histogram = field(default_factory=Histogram)
-    """From the moment an event was due to be sent to the arrival of its turn."""
+    """From the moment an event was due to the arrival of its turn, on a socket that was open all the while."""
+    caught_up: Histogram = field(default_factory=Histogram)
+    """The same of events that were due while the socket was away, or did not read."""
     entry: Histogram = field(default_factory=Histogram)
     """From dialling to `ready`."""
     back: Histogram = field(default_factory=Histogram)

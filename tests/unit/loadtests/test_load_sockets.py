@@ -42,6 +42,14 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.is_closed = True
 
+    @override
+    def pause_reading(self) -> None:
+        pass
+
+    @override
+    def resume_reading(self) -> None:
+        pass
+
     def said(self) -> list[str]:
         """Return the texts of the client's frames (their masking key is zero)."""
         texts, rest = [], self.written.partition(b"\r\n\r\n")[2]
@@ -105,8 +113,23 @@ def test_a_socket_enters_counts_dense_turns_and_measures_them() -> None:
     assert (socket.heartbeat_s, owner.opened, owner.position.start, owner.position.seq) == (5.0, 1, 3, 6)
     assert [seen.seq for seen in owner.turns] == [4, 5, 6]
     assert (owner.tally.turns, owner.tally.repeated, owner.tally.out_of_order) == (3, 1, 0)
-    assert owner.tally.push.total == 3
+    assert (owner.tally.push.total, owner.tally.caught_up.total) == (0, 3)
     assert line.said() == ['{"t":"auth"}']
+
+
+def test_only_what_was_sent_while_it_was_open_and_read_is_a_push() -> None:
+    owner = Owner()
+    socket, _ = entered(owner)
+    socket.live_from_ns = 12_345
+    socket.data_received(turn(4))
+    assert (owner.tally.push.total, owner.tally.caught_up.total) == (1, 0)
+    socket.read(on=False)
+    socket.read(on=True)
+    socket.data_received(turn(5))
+    assert (owner.tally.push.total, owner.tally.caught_up.total) == (1, 1)
+    owner.tally.measure_from_ns = 12_346
+    socket.data_received(turn(6))
+    assert (owner.tally.push.total, owner.tally.caught_up.total) == (1, 1)
 
 
 def test_a_turn_left_out_is_counted_and_asked_for() -> None:
