@@ -37,7 +37,7 @@ from engine.rewards import leaderboards
 from engine.settlement import rows_settlement
 from online_ml.categoriser import RuleCategoriser
 from serve import envelopes
-from serve.api import tickets
+from serve.api import gateways, tickets
 from serve.api.app import build_app as build_api
 from serve.api.app import refused
 from serve.api.routing import handlers
@@ -50,6 +50,7 @@ from serve.auth.sessions import Lifetimes
 from serve.auth.tickets import Tickets
 from serve.auth.tokens import Verifier
 from serve.embedded import capacity
+from serve.gateways import Directory, ask_serve, nowhere
 from serve.live import ports
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits as SocketLimits
@@ -171,6 +172,7 @@ async def open_services(config: RuntimeConfig, connect: Connect = over_ray) -> A
                 now=utc_now,
                 clock=ClockTable(pool) if config.sandbox else None,
                 boards=boards,
+                gateways=Directory(ask_serve, ports.SystemClock()) if config.direct_sockets else nowhere,
                 readiness=lambda: _readiness(pool, transport),
             )
         finally:
@@ -276,7 +278,7 @@ def live_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
             yield
 
     app = Litestar(
-        handlers(tickets.ROUTES, lambda: app.state.services, stripped="/live"),
+        handlers([*tickets.ROUTES, *gateways.ROUTES], lambda: app.state.services, stripped="/live"),
         lifespan=[lifespan],
         exception_handlers={Exception: refused},
         openapi_config=None,

@@ -47,22 +47,28 @@ def limit_sockets() -> list[object]:
     return []
 
 
-def keep_to_loopback() -> None:
-    """On a node that is on loopback, bind the replica's own gRPC server there too.
+def keep_to_loopback(*, sockets_too: bool) -> None:
+    """On a node that is on loopback, bind the servers of this replica there too: nobody else needs to reach them.
 
-    Serve 2.60 opens it to every network, has no setting for it, and the server asks no token.
+    Serve 2.60 opens its gRPC server, which asks no token, to every network. With `sockets_too` also the HTTP server,
+    which Serve binds where the front door is: seen from outside it would be a second door, without a limit.
     """
     from ray.serve._private import replica
 
     node_address = ray.util.get_node_ip_address()
     if node_address != "127.0.0.1":
         return
-    open_port = replica.add_port_to_grpc_server
+    open_port, start_http = replica.add_port_to_grpc_server, replica.start_asgi_http_server
 
     def open_on_loopback(server: Any, address: str) -> int:
         return cast("int", open_port(server, address.replace("[::]", node_address)))
 
+    async def start_on_loopback(app: Any, options: Any, **more: Any) -> Any:
+        return await start_http(app, options.model_copy(update={"host": node_address}), **more)
+
     replica.add_port_to_grpc_server = open_on_loopback
+    if sockets_too:
+        replica.start_asgi_http_server = start_on_loopback
 
 
 class _NoRequestIds:
@@ -96,12 +102,12 @@ class Gateway:
         limit_sockets()
         # Not so in Serve's own proxy, which watches the sockets it passes on.
         _FrugalConfig.protocol = FrugalSocket
-        keep_to_loopback()
         leave_request_ids_to_us()
         self._builder = builder
         self._app: Any = None
         self._config = msgspec.json.decode(config, type=RuntimeConfig)
         begin_in_replica(self._config, process)
+        keep_to_loopback(sockets_too=not self._config.direct_sockets)
         departure.move_first(self._move, self._config.move_s)
 
     def __serve_build_asgi_app__(self) -> Any:

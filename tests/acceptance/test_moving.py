@@ -35,6 +35,12 @@ async def replace(boond: Boond, name: str, heartbeat_s: int) -> None:
     assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
+def doors(boond: Boond) -> set[int]:
+    """Return the processes of the front door: HAProxy, and those it replaced which still hold sockets."""
+    marked = processes.marked(RunFolder(boond.data).instance)
+    return {p.pid for p in marked if b"haproxy\0-db" in Path(f"/proc/{p.pid}/cmdline").read_bytes()}
+
+
 def replicas(boond: Boond, name: str) -> set[int]:
     """Return the processes of an application."""
     named = f"ServeReplica:{name}:".encode()
@@ -48,7 +54,7 @@ async def test_a_replica_of_live_that_is_replaced_moves_its_sockets_and_loses_no
     async with Crowd(movable, 60, 5).connected() as crowd:
         await replace(movable, "live", 24)
         await crowd.until(lambda: not before & replicas(movable, "live"), "the old replica has ended")
-        await crowd.until(lambda: all(phone.open for phone in crowd.phones), "every phone is connected again")
+        await crowd.everybody_is_back()
         await crowd.every_turn_is_seen()
         assert crowd.closes == {MOVING: 300}
         assert crowd.wallet_troubles == []
@@ -74,9 +80,20 @@ async def test_a_replica_that_gets_sigterm_moves_its_sockets_first(movable: Boon
     async with Crowd(movable, 20, 2).connected() as crowd:
         os.kill(replica, signal.SIGTERM)
         await crowd.until(lambda: replica not in replicas(movable, "live"), "the process has ended")
-        await crowd.until(lambda: all(phone.open for phone in crowd.phones), "every phone is connected again")
+        await crowd.everybody_is_back()
         await crowd.every_turn_is_seen()
         assert set(crowd.closes) == {MOVING}
+
+
+async def test_a_front_door_that_is_killed_is_opened_again_and_loses_no_turn(movable: Boond) -> None:
+    """HAProxies that were replaced and wait for their last socket die with it: each holds sockets of its own."""
+    async with Crowd(movable, 20, 2).connected() as crowd:
+        for door in doors(movable):
+            os.kill(door, signal.SIGKILL)
+        await crowd.until(lambda: not any(phone.open for phone in crowd.phones), "every socket has ended")
+        await crowd.everybody_is_back()
+        await crowd.every_turn_is_seen()
+        assert set(crowd.closes) == {1006}
 
 
 async def test_everything_that_stops_tells_every_socket_first(movable: Boond) -> None:
@@ -84,3 +101,57 @@ async def test_everything_that_stops_tells_every_socket_first(movable: Boond) ->
         assert await asyncio.to_thread(movable.stop) == 0
         assert set(crowd.closes) == {MOVING}
         assert all(phone.closes for phone in crowd.phones)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boond]:
+    """Two replicas of live, whose own ports take sockets."""
+    settings = {"BOOND_DIRECT_SOCKETS": "1", "BOOND_LIVE_REPLICAS": "2", "BOOND_MOVE_S": "2"}
+    with running(tmp_path_factory.mktemp("pair") / "data", settings=settings) as boond:
+        yield boond
+
+
+async def test_sockets_past_the_front_door_outlive_it_and_a_killed_gateway_costs_a_resume(pair: Boond) -> None:
+    crowd = Crowd(pair, 40, 2)
+    crowd.where = crowd.past_the_front_door
+    async with crowd.connected():
+        addresses = {await crowd.past_the_front_door(phone) for phone in crowd.phones}
+        assert len(addresses) == 2
+        assert f":{pair.port}/" not in str(addresses)
+        victim = min(replicas(pair, "live"))
+        os.kill(victim, signal.SIGKILL)
+        await crowd.until(lambda: bool(crowd.closes), "sockets of the dead gateway have ended")
+        await crowd.everybody_is_back()
+        await crowd.every_turn_is_seen()
+        assert set(crowd.closes) == {1006}
+        assert 10 < crowd.closes.total() < 70, "the other gateway's sockets stay"
+        for door in doors(pair):
+            os.kill(door, signal.SIGKILL)
+        ended = crowd.closes.total()
+        await crowd.until(lambda: crowd.troubled, "the wallet finds nobody")
+        await crowd.until(lambda: not crowd.troubled, "the wallet pays again")
+        await crowd.every_turn_is_seen()
+        assert crowd.closes.total() == ended, "no socket went through the front door"
+
+
+async def test_a_gateway_behind_the_front_door_that_is_killed_costs_a_resume(pair: Boond) -> None:
+    async with Crowd(pair, 40, 2).connected() as crowd:
+        await crowd.until(lambda: len(replicas(pair, "live")) == 2, "both replicas run")
+        os.kill(min(replicas(pair, "live")), signal.SIGKILL)
+        await crowd.until(lambda: bool(crowd.closes), "sockets of the dead gateway have ended")
+        await crowd.everybody_is_back()
+        await crowd.every_turn_is_seen()
+        assert set(crowd.closes) == {1006}
+        assert 10 < crowd.closes.total() < 70, "the other gateway's sockets stay"
+
+
+async def test_a_redeploy_moves_the_sockets_past_the_front_door_too(pair: Boond) -> None:
+    crowd = Crowd(pair, 40, 2)
+    crowd.where = crowd.past_the_front_door
+    before = replicas(pair, "live")
+    async with crowd.connected():
+        await replace(pair, "live", 24)
+        await crowd.until(lambda: not before & replicas(pair, "live"), "the old replicas have ended")
+        await crowd.everybody_is_back()
+        await crowd.every_turn_is_seen()
+        assert set(crowd.closes) == {MOVING}

@@ -1,7 +1,7 @@
 """The REST application in this process: real routes and a real shard, the journal in memory, no Postgres, no Ray."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from serve.auth.principal import Role
 from serve.auth.tickets import Tickets
 from serve.auth.tokens import Issuer, Verifier
 from serve.composition import predict
+from serve.gateways import Address, nowhere
 from serve.outside import Secrets
 from serve.services import Services
 from tests.support.memory_journal import MemoryJournal
@@ -121,6 +122,7 @@ async def serving(
     statements: HostStatements | None = None,
     clock_table: Any = None,
     boards: RedisBoards | None = None,
+    gateways: Callable[[], Awaitable[list[Address]]] = nowhere,
 ) -> AsyncIterator[Rest]:
     """Serve the routes on an empty journal. Lists and accounts, which are SQL, are not there unless they are given."""
     keys = load_or_create(folder / "keys")
@@ -142,6 +144,7 @@ async def serving(
             now=clock,
             clock=clock_table,
             boards=boards,
+            gateways=gateways,
             readiness=_ready,
         )
 
