@@ -108,6 +108,22 @@ def test_nothing_listens_beyond_loopback(boond: UpFromOutside) -> None:
     assert set(addresses) <= loopback
 
 
+def test_shown_to_every_network_only_the_front_door_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOND_HOST", "0.0.0.0")
+    with UpFromOutside(folder / "shown") as up:
+        assert _answers(up)
+        listening = {name: place for name, place in _ports().items() if place[0] == "00000000"}
+        own = [process.pid for process in up.processes()] + [up.process.pid]
+        assert {listening[name][1] for pid in own for name in _open_files(pid) if name in listening} == {up.port}
+
+
+def _ports() -> dict[str, tuple[str, int]]:
+    """Return the hex address and the port of every listening IPv4 socket by its inode."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    places = {f"socket:[{cells[9]}]": cells[1].split(":") for cells in lines if cells[3] == "0A"}
+    return {name: (address, int(port, 16)) for name, (address, port) in places.items()}
+
+
 def test_a_second_up_on_the_same_folder_is_refused_by_name(boond: UpFromOutside) -> None:
     second = UpFromOutside(boond.data)
     with pytest.raises(AssertionError, match=rf"in use by another boond \(pid {boond.process.pid}\)"):
