@@ -5,6 +5,7 @@ Imports Ray Serve, which reads its environment at once: import this only after `
 
 import asyncio
 import importlib
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from serve.logs.process import begin_in_replica
 from serve.settings import RuntimeConfig, Settings
 
 LIVE_PREFIX = "/api/v1/live"
+LOOPBACK = "127.0.0.1"
 FRAME_BYTES_MAX = 64 * 1024
 ONGOING_MAX = 20_000
 """An open socket counts as an ongoing request for its whole life; Serve's default is 5."""
@@ -56,19 +58,33 @@ def keep_to_loopback(*, sockets_too: bool) -> None:
     from ray.serve._private import replica
 
     node_address = ray.util.get_node_ip_address()
-    if node_address != "127.0.0.1":
+    if node_address != LOOPBACK:
         return
-    open_port, start_http = replica.add_port_to_grpc_server, replica.start_asgi_http_server
+    open_port = replica.add_port_to_grpc_server
 
     def open_on_loopback(server: Any, address: str) -> int:
         return cast("int", open_port(server, address.replace("[::]", node_address)))
 
-    async def start_on_loopback(app: Any, options: Any, **more: Any) -> Any:
-        return await start_http(app, options.model_copy(update={"host": node_address}), **more)
-
     replica.add_port_to_grpc_server = open_on_loopback
     if sockets_too:
-        replica.start_asgi_http_server = start_on_loopback
+        _serve_on_loopback(replica)
+
+
+def hide_fallback() -> list[object]:
+    """Keep the proxy that Serve starts beside HAProxy on loopback too: nobody is led there. For Serve's hook."""
+    proxy = sys.modules.get("ray.serve._private.proxy")
+    if proxy is not None and ray.util.get_node_ip_address() == LOOPBACK:
+        _serve_on_loopback(proxy)
+    return []
+
+
+def _serve_on_loopback(module: Any) -> None:
+    start = module.start_asgi_http_server
+
+    def start_on_loopback(app: Any, options: Any, **more: Any) -> Any:
+        return start(app, options.model_copy(update={"host": LOOPBACK}), **more)
+
+    module.start_asgi_http_server = start_on_loopback
 
 
 class _NoRequestIds:

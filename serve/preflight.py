@@ -86,7 +86,7 @@ def _files(settings: Settings, kernel: Kernel) -> Finding:
         return Finding("sockets", f"open files {hard}, ports {kernel.ports}", str(error))
     each = capacity.replica_sockets_max(hard, Limits().sockets_max)
     found = f"{carried} connections through the front door (open files {hard}, ports {kernel.ports} a replica)"
-    found += f", {each} in each of {settings.live_replicas} live replicas"
+    found += f"; live_replicas={settings.live_replicas} hold {each} each"
     held = min(carried, each * settings.live_replicas)
     wanted = settings.sockets_max
     mend = "" if wanted <= held else f"sockets past {held} are closed with 4129: raise live_replicas"

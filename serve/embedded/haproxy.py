@@ -77,6 +77,7 @@ def front_door_environment(run: RunFolder, binary: str | None, connections: int)
         return common | hook | {"RAY_SERVE_ENABLE_HA_PROXY": "0"}
     return common | {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve.deploy.hide_fallback",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_install_wrapper(run)),
         haproxy_wrapper.BINARY_VARIABLE: binary,
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",

@@ -53,7 +53,7 @@ def test_the_doctor_says_how_many_sockets_the_machine_carries(tmp_path: Path, mo
     finding = _found(structs.replace(_settings(tmp_path), live_replicas=2), "sockets")
     assert finding.is_well
     assert "4000 connections through the front door (open files 8400" in finding.found
-    assert "7400 in each of 2 live replicas" in finding.found
+    assert "live_replicas=2 hold 7400 each" in finding.found
 
 
 def test_more_sockets_than_the_live_replicas_take_are_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
