@@ -1,6 +1,7 @@
 """Servers that are replaced, stopped and killed under open sockets: what clients hear, and that no turn is lost."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from tests.acceptance.boond import Boond, running
 from tests.acceptance.crowd import Crowd
 
 MOVING = 4200
+LOG = logging.getLogger(__name__)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,12 @@ def doors(boond: Boond) -> set[int]:
     """Return the processes of the front door: HAProxy, and those it replaced which still hold sockets."""
     marked = processes.marked(RunFolder(boond.data).instance)
     return {p.pid for p in marked if b"haproxy\0-db" in Path(f"/proc/{p.pid}/cmdline").read_bytes()}
+
+
+def resident_mib(pid: int) -> int:
+    """Return the memory of a process."""
+    [line] = [part for part in Path(f"/proc/{pid}/status").read_text().splitlines() if part.startswith("VmRSS")]
+    return int(line.split()[1]) // 1024
 
 
 def replicas(boond: Boond, name: str) -> set[int]:
@@ -70,19 +78,26 @@ async def test_a_replica_of_api_that_is_replaced_moves_its_own_sockets_and_leave
         await crowd.until(lambda: not before & replicas(movable, "api"), "the old replica has ended")
         await crowd.every_turn_is_seen()
         await travellers.every_turn_is_seen()
+        waiting = doors(movable)
+        LOG.info("front doors and their memory: %s", {pid: resident_mib(pid) for pid in waiting})
+        assert len(waiting) > 1, "the front door that was replaced keeps its sockets"
         assert crowd.closes == {}
         assert travellers.closes == {MOVING: 20}
         assert crowd.wallet_troubles == travellers.wallet_troubles == []
+    await crowd.until(lambda: len(doors(movable)) == 1, "a front door that was replaced ends with its last socket")
 
 
-async def test_a_replica_that_gets_sigterm_moves_its_sockets_first(movable: Boond) -> None:
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, MOVING), (signal.SIGKILL, 1006)])
+async def test_the_only_replica_that_ends_by_a_signal_costs_a_resume(
+    movable: Boond, how: signal.Signals, code: int
+) -> None:
     [replica] = replicas(movable, "live")
     async with Crowd(movable, 20, 2).connected() as crowd:
-        os.kill(replica, signal.SIGTERM)
+        os.kill(replica, how)
         await crowd.until(lambda: replica not in replicas(movable, "live"), "the process has ended")
         await crowd.everybody_is_back()
         await crowd.every_turn_is_seen()
-        assert set(crowd.closes) == {MOVING}
+        assert set(crowd.closes) == {code}
 
 
 async def test_a_front_door_that_is_killed_is_opened_again_and_loses_no_turn(movable: Boond) -> None:
