@@ -94,6 +94,7 @@ def heed_sigterm(loop: asyncio.AbstractEventLoop, move: Move) -> None:
         nonlocal heard
         if heard or "SIGTERM" not in message:
             at_once(message, exit_code)
+            return
         heard = True
         asyncio.run_coroutine_threadsafe(move_and_end(), loop)
 
