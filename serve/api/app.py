@@ -13,6 +13,7 @@ from serve import request_ids
 from serve.api import (
     accounts,
     alerts,
+    asyncapi,
     balances,
     budgets,
     categories,
@@ -68,16 +69,21 @@ ROUTES: list[Route] = [
 def _documents() -> list[HTTPRouteHandler]:
     described = openapi.document(ROUTES, boond_version())
     encoded, shown = msgspec.json.encode(described), openapi.page(described).encode()
+    pushed = msgspec.json.encode(asyncapi.document(boond_version()))
 
     @get(f"{PREFIX}/openapi.json", include_in_schema=False)
     async def document(request: Request[Any, Any, Any]) -> ASGIResponse:
         return ASGIResponse(body=encoded, media_type="application/json", headers=_told(request))
 
+    @get(f"{PREFIX}/asyncapi.json", include_in_schema=False)
+    async def live(request: Request[Any, Any, Any]) -> ASGIResponse:
+        return ASGIResponse(body=pushed, media_type="application/json", headers=_told(request))
+
     @get([f"{PREFIX}/docs", "/"], include_in_schema=False)
     async def page(request: Request[Any, Any, Any]) -> ASGIResponse:
         return ASGIResponse(body=shown, media_type="text/html", headers=_told(request))
 
-    return [document, page]
+    return [document, live, page]
 
 
 def _told(request: Request[Any, Any, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from serve.api.routing import PREFIX, NoQuery, Route
 from serve.problems import MEDIA_TYPE, TITLES
 
 _REF = "#/components/schemas/{name}"
-_PROBLEM = {
+PROBLEM = {
     "type": "object",
     "description": "RFC 9457 problem document",
     "required": ["type", "title", "status", "detail"],
@@ -54,9 +54,10 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
             "description": "Amounts are integers in minor units beside a currency; times are RFC 3339 with an offset.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "externalDocs": {"description": "The live socket, AsyncAPI 3.0", "url": f"{PREFIX}/asyncapi.json"},
         "paths": paths,
         "components": {
-            "schemas": {**components, "Problem": _PROBLEM},
+            "schemas": {**components, "Problem": PROBLEM},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -153,7 +154,8 @@ def page(described: dict[str, Any]) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Boond API</title><style>{_style()}</style>'
         f"<h1>Boond API {escape(described['info']['version'])}</h1><p>{escape(described['info']['description'])} "
-        f'The same as <a href="openapi.json">OpenAPI 3.1</a>.</p>{body}<h2>Types</h2>{schemas}</html>'
+        f'The same as <a href="openapi.json">OpenAPI 3.1</a>; the live socket is in '
+        f'<a href="asyncapi.json">AsyncAPI 3.0</a>.</p>{body}<h2>Types</h2>{schemas}</html>'
     )
 
 

@@ -28,6 +28,26 @@ class CloseCode(IntEnum):
     MOVING = 4200
 
 
+CLOSES: dict[CloseCode, tuple[str, str]] = {
+    CloseCode.INTERNAL: ("our fault, or a ticket that cannot be checked now", "back off, reconnect with resume"),
+    CloseCode.UNAUTHENTICATED: ("bad, missing, late or expired token or ticket", "a fresh one first"),
+    CloseCode.FORBIDDEN: ("another role or user, an origin that is not allowed", "do not retry"),
+    CloseCode.BAD_FRAME: ("no frame of the protocol, binary, too large, a flood", "do not retry; mend the client"),
+    CloseCode.TOO_SLOW: ("this socket does not read fast enough", "reconnect with resume"),
+    CloseCode.TOO_MANY: ("too many sockets: of the user, on the server, of an address, waiting", "back off, jittered"),
+    CloseCode.MOVING: ("the server is moving", "reconnect at once, jittered, with resume"),
+}
+"""Why a socket is closed, and what its client does then."""
+
+
+def _of(schema: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+_SHOWN = {"type": "object", "anyOf": [_of("Receipt"), _of("AlertView"), {"description": "what the event is about"}]}
+_EVENT = {"type": "object", "required": ["type", "data"], "properties": {"type": {"type": "string"}, "data": _SHOWN}}
+
+
 class FrameRefused(ValueError):
     """The text is not a frame of this protocol; the message says what was expected."""
 
@@ -61,7 +81,7 @@ class Expense(Struct, frozen=True, tag_field="t", tag="expense"):
     """A transaction as `POST /transactions` takes it; `id` comes back with the answer."""
 
     id: Annotated[str, Meta(min_length=1, max_length=128)]
-    data: Raw
+    data: Annotated[Raw, Meta(extra_json_schema=_of("TransactionRequest"))]
 
 
 class Ack(Struct, frozen=True, tag_field="t", tag="ack"):
@@ -92,7 +112,7 @@ class Snapshot(Struct, frozen=True, tag_field="t", tag="snapshot"):
     """The overview as of `seq`; the next turn is `seq` + 1."""
 
     seq: int
-    data: Raw
+    data: Annotated[Raw, Meta(extra_json_schema=_of("Overview"))]
 
 
 class Turn(Struct, frozen=True, tag_field="t", tag="turn", omit_defaults=True):
@@ -100,7 +120,7 @@ class Turn(Struct, frozen=True, tag_field="t", tag="turn", omit_defaults=True):
 
     seq: int
     at: str
-    events: Raw
+    events: Annotated[Raw, Meta(extra_json_schema={"type": "array", "items": _EVENT})]
     request_id: str = ""
 
 
@@ -126,14 +146,14 @@ class Receipt(Struct, frozen=True, tag_field="t", tag="receipt"):
     """The answer of an expense that is committed."""
 
     id: str
-    data: Raw
+    data: Annotated[Raw, Meta(extra_json_schema=_of("Receipt"))]
 
 
 class Error(Struct, frozen=True, tag_field="t", tag="error"):
     """The answer of an expense that changed nothing: an RFC 9457 problem."""
 
     id: str
-    problem: dict[str, Any]
+    problem: Annotated[dict[str, Any], Meta(extra_json_schema=_of("Problem"))]
 
 
 ServerFrame = Hello | Ready | Snapshot | Turn | Reset | Heartbeat | Expiring | Receipt | Error
