@@ -2,15 +2,19 @@
 
 from asyncio import get_running_loop, timeout
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import psycopg
 from msgspec import DecodeError
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from typing_extensions import override
 
 from actors import postgres
 from actors.feed import stored_frame
+from actors.gathered import Gathered
+from actors.journal import StoredTurn
 from actors.kinds import Kinds, hosted
 from actors.lane import Answers, Lane, LaneLimits
 from actors.measures import LaneMeasures
@@ -24,6 +28,13 @@ from engine.behaviour import Behaviour
 
 PULL_GRACE_S = 5.0
 """How much longer than it asked for a long-poll may take before its shard counts as lost."""
+
+HEADS_MAX = 500
+HISTORIES_MAX = 50
+"""Entities read with one query; of each at most as many turns as was asked for."""
+
+Asked = tuple[str, int, int]
+"""Whose history, after which seq, how many turns."""
 
 
 class Sender:
@@ -105,23 +116,40 @@ class Client(Sender):
         super().__init__(transport, shards, limits)
         self._kinds = hosted(behaviours)
         self._pool = pool
+        self._heads = Gathered[str, int](self._read_heads, lambda waiting: list(islice(waiting, HEADS_MAX)), 0)
+        self._histories = Gathered[Asked, list[StoredTurn]](self._read_histories, alike, [])
 
     async def history(self, entity_id: str, after: int, limit: int) -> list[Frame]:
-        """See `Runtime.history`. Raises `Unavailable`."""
-        try:
-            async with self._pool.connection() as connection:
-                found = await postgres.histories(connection, [(entity_id, after)], limit)
-        except (psycopg.Error, PoolTimeout) as error:
-            raise Unavailable(f"the journal cannot be read: {error}") from error
-        return [stored_frame(self._kinds.of(entity_id), entity_id, turn) for turn in found.get(entity_id, ())]
+        """See `Runtime.history`. Raises `Unavailable`. Read together with what others ask for meanwhile."""
+        found = await self._histories.ask((entity_id, after, limit))
+        return [stored_frame(self._kinds.of(entity_id), entity_id, turn) for turn in found]
 
     async def head(self, entity_id: str) -> int:
-        """See `Runtime.head`. Raises `Unavailable`."""
+        """See `Runtime.head`. Raises `Unavailable`. Read together with what others ask for meanwhile."""
+        return await self._heads.ask(entity_id)
+
+    @override
+    async def close(self) -> None:
+        """See `Sender.close`."""
+        await self._heads.close()
+        await self._histories.close()
+        await super().close()
+
+    async def _read_heads(self, entity_ids: Sequence[str]) -> Mapping[str, int]:
         try:
             async with self._pool.connection() as connection:
-                return (await postgres.heads(connection, [entity_id]))[entity_id]
+                return await postgres.heads(connection, entity_ids)
         except (psycopg.Error, PoolTimeout) as error:
             raise Unavailable(f"the journal cannot be read: {error}") from error
+
+    async def _read_histories(self, asked: Sequence[Asked]) -> Mapping[Asked, list[StoredTurn]]:
+        wanted = [(entity_id, after) for entity_id, after, _ in asked]
+        try:
+            async with self._pool.connection() as connection:
+                found = await postgres.histories(connection, wanted, asked[0][2])
+        except (psycopg.Error, PoolTimeout) as error:
+            raise Unavailable(f"the journal cannot be read: {error}") from error
+        return {one: found[one[0]] for one in asked if one[0] in found}
 
     async def pull(self, shard: int, request: Pull) -> Pulled:
         """See `Runtime.pull`. Raises `Unavailable`: pull again with the same set."""
@@ -130,3 +158,18 @@ class Client(Sender):
                 return decode_pulled(await self._transport.pull(shard, encode_pull(request)))
         except (TransportLost, DecodeError, TimeoutError) as error:
             raise Unavailable(f"shard {shard} does not answer: {error}") from error
+
+
+def alike(waiting: Iterable[Asked]) -> list[Asked]:
+    """Return histories that fit into one query: of as many turns each as the oldest, and of an entity only one."""
+    chosen: dict[str, Asked] = {}
+    limit = None
+    for asked in waiting:
+        entity_id, _, turns = asked
+        if limit is None:
+            limit = turns
+        if turns == limit and entity_id not in chosen:
+            chosen[entity_id] = asked
+            if len(chosen) == HISTORIES_MAX:
+                break
+    return list(chosen.values())
