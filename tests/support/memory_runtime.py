@@ -54,6 +54,8 @@ class MemoryRuntime:
         self.deaf = False
         """Pulls fail although the shard is up."""
         self.refuse: Callable[[Envelope], Problem | None] = lambda _: None
+        self.disturb: Callable[[list[Frame]], list[Frame]] = lambda frames: frames
+        """What a pull answers instead of its frames: another order, some twice, some not at all."""
         self._clock, self._ring_frames_max = clock, ring_frames_max
         self._shards = [Shard(f"{n}.0") for n in range(shards)]
         self._births = 0
@@ -155,7 +157,7 @@ class MemoryRuntime:
             await self._wait(host, request)
         users = host.subscribed.get(request.gateway, set())
         fresh = [f for f in host.ring[max(0, request.cursor - host.base) :] if f.entity_id in users]
-        return Pulled(host.incarnation, host.cursor, request.cursor >= host.base, fresh, heads)
+        return Pulled(host.incarnation, host.cursor, request.cursor >= host.base, self.disturb(fresh), heads)
 
     def _subscribe(self, host: Shard, request: Pull) -> dict[str, int]:
         users = host.subscribed.setdefault(request.gateway, set())
