@@ -25,14 +25,14 @@ def parsed(origin: str) -> Triple | None:
     return scheme, host, int(port) if port else _PORTS[scheme]
 
 
-def admits(origins: Sequence[str], host: str | None, allowed: Sequence[str]) -> bool:
-    """Whether a page may open a socket. `origins`: the values of its Origin headers; two of them are a forgery.
+def admits(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:
+    """Whether a page of this Origin header may open a socket; None: there was none. Several, joined, are none.
 
     With `allowed`, one of those; without, a page of the host that was asked (the Host header), its port included.
     """
-    if not origins:
+    if origin is None:
         return True
-    page = parsed(origins[0]) if len(origins) == 1 else None
+    page = parsed(origin)
     if page is None:
         return False
     if allowed:

@@ -73,8 +73,8 @@ class _SocketRoute:
         gateway: Gateway = self._app.state.gateway
         offered = scope["subprotocols"]
         chosen = SUBPROTOCOL if SUBPROTOCOL in offered else None
-        host = next(iter(_headers(scope, b"host")), None)
-        welcome = admits(_headers(scope, b"origin"), host, self._app.state.get("origins", ()))
+        origin, host = _header(scope, b"origin"), _header(scope, b"host")
+        welcome = admits(origin, host, self._app.state.get("origins", ()))
         # Refused only after the upgrade: of a refused upgrade a browser tells its page nothing, which then tries again.
         await send({"type": "websocket.accept", "subprotocol": chosen, "headers": []})
         wire = AsgiWire(receive, send, scope.get("extensions", {}).get(WRITE))
@@ -87,8 +87,10 @@ class _SocketRoute:
             await gateway.serve(wire, (scope.get("client") or ("",))[0])
 
 
-def _headers(scope: Any, name: bytes) -> list[str]:
-    return [str(value, "latin-1") for key, value in scope["headers"] if key == name]
+def _header(scope: Any, name: bytes) -> str | None:
+    """Return a header's values, joined where it is there more than once."""
+    values = [str(value, "latin-1") for key, value in scope["headers"] if key == name]
+    return ", ".join(values) if values else None
 
 
 def with_socket(app: Litestar, *paths: str) -> Litestar:
