@@ -83,7 +83,7 @@ async def test_sockets_open_without_deflate_and_refuse_large_frames(
         with pytest.raises(ConnectionClosedError) as closed:
             await asyncio.wait_for(socket.recv(), 10)
         assert closed.value.rcvd
-        assert closed.value.rcvd.code == 1009
+        assert closed.value.rcvd.code == 4008
 
 
 def _listening() -> dict[str, str]:
