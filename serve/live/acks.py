@@ -13,6 +13,8 @@ class AckBeyondHead(ValueError):
 class Acks:
     """The acks of one socket, in order: an ack holds for every turn up to its `seq`."""
 
+    __slots__ = ("_sent", "_tracked_max", "acked")
+
     def __init__(self, tracked_max: int) -> None:
         self.acked: int | None = None
         """The highest ack; None before the first."""

@@ -117,7 +117,7 @@ class Connection:
 
     def is_due(self, at: float) -> bool:
         """Whether `tick` may have something to do at this time (monotonic)."""
-        return at >= self.session.due or self.outbound.waits
+        return at >= self.session.due or at >= self._leaves_at or self.outbound.waits
 
     def tick(self) -> None:
         """Do what time has made due."""

@@ -30,6 +30,8 @@ class Verdict(Enum):
 class Delivery:
     """Last turn handed to the socket, and the last one known to be committed."""
 
+    __slots__ = ("head", "position", "stage")
+
     def __init__(self) -> None:
         self.stage = Stage.HOLDING
         self.position = 0
@@ -59,7 +61,8 @@ class Delivery:
         """Judge a turn of the feed; on DELIVER it counts as handed over."""
         if self.stage is Stage.LIVE and seq == self.position + 1:
             self.position = seq
-            self.head = max(self.head, seq)
+            if seq > self.head:
+                self.head = seq
             return Verdict.DELIVER
         return self.learn(seq)
 

@@ -36,17 +36,20 @@ class Subscriber(Protocol):
 class Subscription:
     """One user of this process: the sockets that listen, and the last committed turn known."""
 
+    __slots__ = ("_unconfirmed", "entity_id", "head", "subscribers")
+
     def __init__(self, entity_id: str, head: int) -> None:
         self.entity_id = entity_id
         self.head = head
-        self.subscribers: set[Subscriber] = set()
+        self.subscribers: tuple[Subscriber, ...] = ()
         self._unconfirmed: asyncio.Event | None = asyncio.Event()
 
     def deliver(self, frame: Frame) -> None:
         """Hand a committed turn to every socket; encoded once."""
-        self.head = max(self.head, frame.seq)
+        if frame.seq > self.head:
+            self.head = frame.seq
         text = encode_turn(frame)
-        for subscriber in tuple(self.subscribers):
+        for subscriber in self.subscribers:
             subscriber.on_turn(frame.seq, text)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("pushed to %d sockets", len(self.subscribers), extra=about_turn(frame))
@@ -54,7 +57,7 @@ class Subscription:
     def confirm(self, head: int) -> None:
         """The shard has taken the subscription, and `head` was committed then."""
         self.head = max(self.head, head)
-        for subscriber in tuple(self.subscribers):
+        for subscriber in self.subscribers:
             subscriber.on_head(self.head)
         if self._unconfirmed is not None:
             self._unconfirmed.set()

@@ -79,4 +79,5 @@ class LiveMeasures(Measures):
         if self.on:
             self.frames_queued.inc()
             self.bytes_queued.inc(by=len(text) if text.isascii() else len(text.encode()))
-            self.queue_frames.rise(waiting)
+            if waiting:
+                self.queue_frames.rise(waiting)

@@ -23,7 +23,8 @@ class Wire(Protocol):
     async def receive(self) -> str | bytes:
         """Return the next inbound message; raises `Disconnected`."""
 
-    def put(self, text: str) -> bool:
+    @property
+    def put(self) -> Callable[[str], bool]:
         """Send one text without waiting. False, and nothing sent, when it would have to wait, or cannot be known."""
 
     async def send(self, text: str) -> None:

@@ -18,13 +18,19 @@ _REASON_BYTES_MAX = 123
 """RFC 6455, 5.5: a control frame holds 125 bytes, two of which are the code."""
 
 
+def _must_wait(_text: str) -> bool:
+    return False
+
+
 class AsgiWire:
     """An accepted socket of an ASGI server."""
 
-    __slots__ = ("_receive", "_send", "_write")
+    __slots__ = ("_receive", "_send", "put")
 
-    def __init__(self, receive: Any, send: Any, write: Callable[[str], bool] | None = None) -> None:
-        self._receive, self._send, self._write = receive, send, write
+    def __init__(self, receive: Any, send: Any, put: Callable[[str], bool] | None = None) -> None:
+        self._receive, self._send = receive, send
+        self.put = put or _must_wait
+        """Send one text frame at once, where the server can tell whether the peer keeps up."""
 
     async def receive(self) -> str | bytes:
         """Return the next message as it came, text or binary."""
@@ -33,10 +39,6 @@ class AsgiWire:
             raise Disconnected
         text: str | None = event.get("text")
         return text if text is not None else event.get("bytes") or b""
-
-    def put(self, text: str) -> bool:
-        """Send one text frame at once, where the server can tell whether the peer keeps up."""
-        return self._write is not None and self._write(text)
 
     async def send(self, text: str) -> None:
         """Send one text frame."""

@@ -32,7 +32,7 @@ class Subscriptions:
             self._place(subscription)
         if len(subscription.subscribers) >= self._limits.sockets_per_user_max:
             raise TooManySockets(f"at most {self._limits.sockets_per_user_max} sockets a user")
-        subscription.subscribers.add(subscriber)
+        subscription.subscribers += (subscriber,)
         return subscription
 
     def leave(self, entity_id: str, subscriber: Subscriber) -> None:
@@ -40,7 +40,7 @@ class Subscriptions:
         subscription = self._by_entity.get(entity_id)
         if subscription is None:
             return
-        subscription.subscribers.discard(subscriber)
+        subscription.subscribers = tuple(each for each in subscription.subscribers if each is not subscriber)
         if not subscription.subscribers:
             del self._by_entity[entity_id]
             self._homes.pop(entity_id).remove(entity_id)

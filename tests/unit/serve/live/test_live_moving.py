@@ -141,3 +141,11 @@ async def test_a_socket_is_let_go_before_the_front_door_that_holds_it_is_cut_off
     assert 0 < sum(client.code == 4200 for client in clients) < 20
     await clock.advance(400.0)
     assert {client.code for client in clients} == {4200}
+
+
+async def test_a_socket_with_nothing_else_due_is_let_go_in_time_too() -> None:
+    clock = ManualClock()
+    gateway = Gateway(ports(MemoryRuntime(clock), clock), Limits(life_s=300.0, heartbeat_s=100_000.0))
+    client = await entered(gateway)
+    await clock.advance(302.0)
+    assert client.code == 4200
