@@ -7,10 +7,9 @@ from pathlib import Path
 
 from actors.collector import calm
 from tests.acceptance.boond import running
-from tests.benchmarks import bench_engine, end_to_end, in_process, references
+from tests.benchmarks import bench_engine, bench_sockets, end_to_end, in_process, references
 from tests.benchmarks.end_to_end import Served
-
-Row = tuple[str, str, str]
+from tests.benchmarks.table import Row, show
 
 ROUNDS = 2
 """Each server is started anew a round and has the machine to itself; every round is shown, none is picked."""
@@ -110,20 +109,14 @@ def _ratio_rows(name: str, ours: list[Served], theirs: list[Served]) -> list[Row
     return rows
 
 
-def _print(rows: list[Row]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    for what, figure, note in rows:
-        print(f"{what:<{widths[0]}}  {figure:>{widths[1]}}  {note}".rstrip())
-
-
 def main() -> None:
     """Measure everything and print the table; writes nothing that stays."""
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; about three minutes ...", flush=True)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; about six minutes ...", flush=True)
     calm()
-    rows = _engine() + _servers()
+    rows = _engine() + _servers() + bench_sockets.measure()
     if references.folder() is None:
         rows.append(("references", "not there", "set BOOND_BENCH_REFERENCE"))
-    _print(rows)
+    show(rows)
 
 
 if __name__ == "__main__":
