@@ -17,7 +17,7 @@ WRITE = "boond.write"
 """The extension's name in an ASGI scope: `write(text) -> bool`."""
 
 _UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
-_TEXT = 0x81
+_TEXT = b"\x81"
 """First byte of an unfragmented text frame; RFC 6455, 5.2."""
 
 
@@ -25,10 +25,10 @@ def text_frame(payload: bytes) -> bytes:
     """Return a server's frame of one text."""
     size = len(payload)
     if size < 126:
-        return b"%c%c%b" % (_TEXT, size, payload)
+        return _TEXT + size.to_bytes() + payload
     if size < 65_536:
-        return b"%c\x7e%b%b" % (_TEXT, size.to_bytes(2), payload)
-    return b"%c\x7f%b%b" % (_TEXT, size.to_bytes(8), payload)
+        return _TEXT + b"\x7e" + size.to_bytes(2) + payload
+    return _TEXT + b"\x7f" + size.to_bytes(8) + payload
 
 
 class FrugalSocket(GuardedSocket):

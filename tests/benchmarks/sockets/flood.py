@@ -58,6 +58,7 @@ class FloodRuntime:
         self._at = 0
         self._head = 0
         self._news = asyncio.Event()
+        self._pulls = 0
 
     def shard_of(self, entity_id: str) -> int:
         return 0
@@ -86,11 +87,16 @@ class FloodRuntime:
             self._users.pop(user, None)
         self._users.update(dict.fromkeys(request.subscribe))
         heads = dict.fromkeys(request.subscribe, self._head)
+        self._pulls += 1
+        mine = self._pulls
         if self._at == len(self._frames) and request.wait_s and not heads:
             self._news.clear()
             await asyncio.wait([asyncio.ensure_future(self._news.wait())], timeout=request.wait_s)
         # A call to a shard lets the loop serve its sockets meanwhile.
         await asyncio.sleep(0)
+        if mine != self._pulls:
+            # A newer pull of the same gateway is under way: an older one must take nothing from it.
+            return Pulled("flood", 0, known=True, heads=heads)
         count = PULL_BYTES_MAX // len(EVENTS)
         frames = self._frames[self._at : self._at + count]
         self._at += len(frames)
