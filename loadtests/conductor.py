@@ -58,7 +58,7 @@ class Conductor:
 
     def run(self) -> tuple[report.Result, list[thresholds.Miss]]:
         """Do it all; return the result and the thresholds it missed. The processes of the generator are ended."""
-        lines = thresholds.table(self.scenario.name, self.conduct.slow, self.conduct.limits)
+        lines = thresholds.table(self.scenario, self.conduct.slow, self.conduct.limits)
         with self._stack:
             planned = self._prepare()
             self._open(planned)

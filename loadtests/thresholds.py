@@ -11,6 +11,8 @@ from enum import StrEnum
 from msgspec import Struct, structs
 from typing_extensions import override
 
+from loadtests.scenarios import Scenario
+
 
 class Bound(StrEnum):
     """On which side of the limit a value must be."""
@@ -109,15 +111,20 @@ class Miss(Struct, frozen=True):
         return f"MISSED {t.metric}: {self.value:g}, expected {t.bound} {t.limit:g} ({t.meaning})"
 
 
-def table(scenario: str, slow: float = 1.0, limits: Mapping[str, float] | None = None) -> tuple[Threshold, ...]:
+def table(scenario: Scenario, slow: float = 1.0, limits: Mapping[str, float] | None = None) -> tuple[Threshold, ...]:
     """Return a scenario's thresholds, times scaled by `slow`; `limits` replace single ones and are not scaled.
+
+    What the scenario sends none of (batches, singles) has no threshold.
 
     Raises `ValueError` on a limit for a metric that has no threshold here.
     """
-    lines = (*PROMISES, *BY_SCENARIO[scenario])
+    absent = (
+        {"batch_p99_ms"} if scenario.single_share >= 1.0 else {"rest_p99_ms"} if scenario.single_share <= 0.0 else ()
+    )
+    lines = [line for line in (*PROMISES, *BY_SCENARIO[scenario.name]) if line.metric not in absent]
     unknown = set(limits or {}) - {line.metric for line in lines}
     if unknown:
-        raise ValueError(f"no threshold {', '.join(sorted(unknown))} in {scenario}: {[t.metric for t in lines]}")
+        raise ValueError(f"no threshold {', '.join(sorted(unknown))} in {scenario.name}: {[t.metric for t in lines]}")
     scaled = (structs.replace(line, limit=line.limit * slow) if line.is_time else line for line in lines)
     return tuple(structs.replace(line, limit=(limits or {}).get(line.metric, line.limit)) for line in scaled)
 

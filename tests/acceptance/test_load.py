@@ -9,7 +9,22 @@ from typing import Any
 from tests.acceptance.boond import Boond
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--users", "20", "--phones", "3", "--rate", "30", "--duration", "5", "--warmup", "1", "--slow", "50"]
+SMALL = [
+    "--slow",
+    "50",
+    "--single-share",
+    "0.3",
+    "--users",
+    "20",
+    "--phones",
+    "3",
+    "--rate",
+    "60",
+    "--duration",
+    "6",
+    "--warmup",
+    "1",
+]
 
 
 def load(boond: Boond, folder: Path, *more: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
