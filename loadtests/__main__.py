@@ -1,6 +1,7 @@
 """`python -m loadtests SCENARIO`: a load test. Exit code 1: a threshold was missed; 2: it could not be run."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -76,6 +77,8 @@ def say(text: str) -> None:
 def main(given: Sequence[str] | None = None) -> int:
     """Run a scenario; returns the exit code."""
     arguments = _arguments(given)
+    # What was started is stopped on the way out, also when a process manager ends the run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         conduct = _conduct(arguments)
         if arguments.url and not arguments.data:

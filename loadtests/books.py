@@ -13,7 +13,10 @@ from loadtests.reconcile import Feed, Heard
 
 _AT_ONCE = 16
 _PATIENCE_S = 60.0
+_AGAIN_S = 0.5
 _FEED_POLLS_MAX = 20_000
+_QUIET_S = 2.0
+"""An empty page after so long a wait is the end of the feed: turns of open transactions are held back until then."""
 
 
 class NotRead(RuntimeError):
@@ -23,9 +26,10 @@ class NotRead(RuntimeError):
 class Reader:
     """A service's calls; what says so is tried again. Use as `async with`."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
         self._client = httpx.AsyncClient(
-            base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+            base_url=f"{url}/api/v1", headers=headers, timeout=30, trust_env=False, transport=transport
         )
 
     async def __aenter__(self) -> "Reader":
@@ -48,7 +52,7 @@ class Reader:
             is_final = answer is not None and answer.status_code not in (429, 503)
             if is_final or asyncio.get_running_loop().time() > give_up:
                 raise NotRead(f"GET {path} {query}: {said}")
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(_AGAIN_S)
 
     async def turns(self, user: str) -> list[tuple[int, str | None]]:
         """Return every turn of a user: seq and the external id it records, if it does."""
@@ -79,7 +83,7 @@ class Reader:
         """Return (user, seq) of everything behind a cursor, until a page is empty."""
         found: list[tuple[str, int]] = []
         for _ in range(_FEED_POLLS_MAX):
-            page = page_of(await self.get("/feed", cursor=cursor, limit=500, wait_s=0))
+            page = page_of(await self.get("/feed", cursor=cursor, limit=500, wait_s=_QUIET_S))
             if not page.items:
                 return found
             found += [(item.user_id, item.seq) for item in page.items]

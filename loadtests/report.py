@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from msgspec import Struct
 
 from loadtests.histogram import Histogram, merged
 from loadtests.holder import Report
+from loadtests.listening import NEVER_RETRY, Tally
 from loadtests.outcomes import Outcomes
 from loadtests.reconcile import Findings
 from loadtests.scenarios import Scenario
 from loadtests.thresholds import Bound, Miss, Threshold
 from loadtests.usage import Use
+
+_TYPED = ("429", "503")
 
 
 class Result(Struct, kw_only=True):
@@ -59,6 +62,8 @@ def metrics(scenario: Scenario, findings: Findings, outcomes: Outcomes, holders:
         found[name] = sum(getattr(tally, name) for tally in tallies)
     found |= {
         "protocol_errors": sum(tally.protocol_errors_count for tally in tallies),
+        "fatal_closes": _sum(tallies, "closed", lambda code: int(code) in NEVER_RETRY),
+        "untyped_upgrades": _sum(tallies, "refused", lambda met: met.isdigit() and met not in _TYPED),
         "duplicates_missed": outcomes.duplicates_missed,
         "untyped_errors": outcomes.untyped,
         "gave_up": outcomes.gave_up,
@@ -81,6 +86,10 @@ def metrics(scenario: Scenario, findings: Findings, outcomes: Outcomes, holders:
         if (timed := times.get(name)) is not None and timed.total:
             found[metric] = timed.percentile_ms(share)
     return found
+
+
+def _sum(tallies: Iterable[Tally], counts: str, is_meant: Callable[[str], bool]) -> int:
+    return sum(n for tally in tallies for name, n in getattr(tally, counts).items() if is_meant(name))
 
 
 def _number(value: Any) -> str:

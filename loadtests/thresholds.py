@@ -49,6 +49,8 @@ PROMISES = (
     _none("out_of_order", "turns pushed before one that comes first"),
     _none("resets", "sockets told to forget and begin anew"),
     _none("protocol_errors", "frames that the protocol does not allow"),
+    _none("fatal_closes", "sockets closed with a code that forbids another try"),
+    _none("untyped_upgrades", "upgrades answered with another status than 101, 429 or 503"),
     _none("feed_missing", "turns that GET /feed never gave"),
     _none("feed_disordered", "turns that GET /feed gave too early"),
     _none("duplicates_missed", "requests sent again whose answer was not the first one's, marked duplicate"),
