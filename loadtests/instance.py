@@ -48,13 +48,22 @@ class Instance:
         return printed.stdout.split()
 
     def processes(self) -> list[psutil.Process]:
-        """Return this instance's processes: `boond up` marks them in their environment."""
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get("BOOND_DATA") == str(self.data):
-                    found.append(process)
-        return found
+        """Return this instance's processes: `boond up` marks them in their environment; and their descendants.
+
+        Postgres writes its title over the environment of its backends, so those are known by their parent alone.
+        """
+        everyone = {process.pid: process for process in psutil.process_iter(["ppid"])}
+        ours = {pid for pid, process in everyone.items() if self._is_marked(process)}
+        while True:
+            born = {pid for pid, process in everyone.items() if pid not in ours and process.info["ppid"] in ours}
+            if not born:
+                return [everyone[pid] for pid in ours]
+            ours |= born
+
+    def _is_marked(self, process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.Error, OSError):
+            return process.environ().get("BOOND_DATA") == str(self.data)
+        return False
 
     def part(self, process: psutil.Process) -> str:
         """Return what a process is: `shard`, `live replica`, `haproxy`, `postgres`, or its own name."""
