@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from actors.client import Sender
 from actors.clock import InstanceClock
@@ -93,7 +93,7 @@ def make_shard(
         for behaviour in kinds:
             behaviour.outside = outside
     own = OwnShard(shard, transport)
-    sender = Sender(own, config.shards, LETTER_LANES)
+    sender = Sender(own, config.shards, structs.replace(LETTER_LANES, measure=config.limits.measure))
     clock = InstanceClock()
     handlers = {} if not config.handlers else load(config.handlers)(Surroundings(config.told, sender, clock))
     made = EntityShard(
@@ -110,4 +110,5 @@ def make_shard(
         handlers={LETTERS: Letters(sender), **handlers},
     )
     own.submits_to(made)
+    made.counts_too(sender.series)
     return made

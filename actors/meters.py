@@ -121,7 +121,7 @@ class Gauge(Meter):
         """Say how much it is now."""
         if labels not in self._values:
             labels = self._bounded(labels, self._values)
-        self._values[labels] = value
+        self._values[labels] = float(value)
 
     def rise(self, value: float) -> None:
         """Keep the highest value since the last `set`: a high-water mark."""

@@ -17,6 +17,8 @@ from actors.collector import calm
 from actors.host import HostConfig, load, make_shard
 from actors.journal import JournalDown, JournalError
 from actors.placement import claim_layout
+from actors.process import ProcessMeasures
+from actors.reports import Reports
 from actors.transport import TransportLost
 from actors.wire import decode_envelopes, decode_pull, encode_outcomes, encode_pulled
 
@@ -34,6 +36,10 @@ class Shard:
         if config.begin:
             load(config.begin)(config.told, _name(shard))
         self._config = config
+        self._name = _name(shard)
+        self._reports = Reports()
+        self._process = ProcessMeasures(config.release, on=config.limits.measure)
+        self._watch = asyncio.create_task(self._process.watch())
         self._shard = make_shard(config, shard, self._exit, connect(config.namespace, config.shards))
         while True:
             try:
@@ -67,6 +73,14 @@ class Shard:
         """Return `actors.shard.Stats` as a dict, with the pid and what the host was told."""
         told = {"pid": os.getpid(), "shards": self._config.shards, "release": self._config.release}
         return {**structs.asdict(self._shard.stats()), **told}
+
+    async def report(self, process: str, blob: bytes) -> bool:
+        """Keep what a process says of itself; False when there is no room."""
+        return self._reports.take(process, blob)
+
+    async def collect(self) -> bytes:
+        """Return what this process counts, and what was reported to it (`actors.reports`)."""
+        return self._reports.collected(self._name, [*self._shard.series(), *self._process.series()])
 
     async def drain(self) -> None:
         """Stop taking commands, commit, keep snapshots."""
@@ -189,6 +203,16 @@ class RayTransport:
     async def stats(self) -> list[dict[str, Any]]:
         """Return the stats of every shard. Raises `TransportLost`."""
         return list(await asyncio.gather(*(self._ask(shard, "stats") for shard in range(self._shards))))
+
+    async def report(self, shard: int, process: str, blob: bytes) -> bool:
+        """Leave with a shard what a process says of itself; False when it has no room. Raises `TransportLost`."""
+        kept: bool = await self._ask(shard, "report", process, blob)
+        return kept
+
+    async def collect(self, shard: int) -> bytes:
+        """Return what a shard counts and what was reported to it, encoded. Raises `TransportLost`."""
+        answer: bytes = await self._ask(shard, "collect")
+        return answer
 
     async def drain(self) -> None:
         """Drain every shard that answers, for a clean stop."""

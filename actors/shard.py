@@ -100,6 +100,7 @@ class EntityShard:
         self._wake = Event()
         self._busy = False
         self._tasks: list[Task[None]] = []
+        self._sources: list[Callable[[], list[Series]]] = []
         self._snapshots = SnapshotWriter(journal, self._limits.snapshots_waiting_max, self.measures)
         self._residents = Residents(self._on_leave)
         self._committer = Committer(journal, self._on_settled, self._on_failed, self.measures)
@@ -232,7 +233,11 @@ class EntityShard:
         measures.drops.reach(self._residents.generation)
         self.outbox.measure()
         self._feed.measure()
-        return measures.series()
+        return [*measures.series(), *(series for source in self._sources for series in source())]
+
+    def counts_too(self, source: Callable[[], list[Series]]) -> None:
+        """Show what something beside this shard counts with what the shard does."""
+        self._sources.append(source)
 
     def sweep(self) -> int:
         """Passivate idle entities and forget gateways that are gone; return how many entities left."""

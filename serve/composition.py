@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,9 +19,11 @@ from actors.clock import ClockTable, utc_now
 from actors.host import HostConfig, Surroundings
 from actors.host_statements import HostStatements
 from actors.kinds import GROUP, USER, Kinds
+from actors.lane import LaneLimits
 from actors.limits import Limits as ShardLimits
 from actors.messages import Envelope, Meta
 from actors.outbox import Handler
+from actors.process import ProcessMeasures
 from actors.read_model import ReadModel
 from actors.runtime import Unavailable
 from actors.spent_tickets import SpentTicketTable
@@ -40,6 +43,7 @@ from serve import envelopes
 from serve.api import gateways, tickets
 from serve.api.app import build_app as build_api
 from serve.api.app import refused
+from serve.api.measures import ApiMeasures
 from serve.api.routing import handlers
 from serve.auth import keys as signing
 from serve.auth.accounts import Accounts
@@ -54,7 +58,9 @@ from serve.gateways import Directory, ask_serve, nowhere
 from serve.live import ports
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits as SocketLimits
+from serve.live.measures import LiveMeasures
 from serve.live.routes import with_socket
+from serve.observe.observatory import Observatory
 from serve.problems import UNREADABLE, Trouble, of_decode, of_outcome, of_validation
 from serve.services import Services
 from serve.settings import RuntimeConfig
@@ -74,6 +80,12 @@ class Shards(Transport, Protocol):
 
     async def stats(self) -> list[dict[str, Any]]:
         """Return the stats of every shard. Raises `TransportLost`."""
+
+    async def report(self, shard: int, process: str, blob: bytes) -> bool:
+        """See `ObservedShards.report`."""
+
+    async def collect(self, shard: int) -> bytes:
+        """See `ObservedShards.collect`."""
 
 
 Connect = Callable[[RuntimeConfig], Shards]
@@ -134,7 +146,10 @@ def outbox_handlers(around: Surroundings) -> dict[str, Handler]:
 def host_config(config: RuntimeConfig) -> HostConfig:
     """Return what the shards of this instance are told."""
     limits = ShardLimits(
-        snapshot_every=config.snapshot_every, idle_s=config.passivate_after_s, entities_max=config.entities_max
+        snapshot_every=config.snapshot_every,
+        idle_s=config.passivate_after_s,
+        entities_max=config.entities_max,
+        measure=config.metrics,
     )
     return HostConfig(
         postgres_url=config.postgres_url,
@@ -151,17 +166,28 @@ def host_config(config: RuntimeConfig) -> HostConfig:
 
 
 @asynccontextmanager
-async def open_services(config: RuntimeConfig, connect: Connect = over_ray) -> AsyncGenerator[Services, None]:
-    """Connect this process to the journal and the shards; everything is closed at the end."""
+async def open_services(
+    config: RuntimeConfig, connect: Connect = over_ray, role: str = "api"
+) -> AsyncGenerator[Services, None]:
+    """Connect this process to the journal and the shards; everything is closed at the end.
+
+    `role` is the first half of the name that the process has in metrics.
+    """
     keys = signing.load_or_create(Path(config.data) / "keys")
     passwords = Passwords()
     transport = connect(config)
     async with connections.pool(config.postgres_url, "boond-reads", size_max=READ_CONNECTIONS_MAX) as pool:
         lifetimes = Lifetimes(access_s=config.access_token_s, refresh_s=config.refresh_token_s)
         boards = RedisBoards(config.redis_url) if config.redis_url else None
+        runtime = Client(transport, config.shards, KINDS, pool, LaneLimits(measure=config.metrics))
+        measures = ApiMeasures(on=config.metrics)
+        observatory = _observatory(config, role, transport) if config.metrics else None
+        if observatory is not None:
+            observatory.add(runtime.series)
+            observatory.add(lambda: measures.seen(passwords, pool))
         try:
             yield Services(
-                runtime=Client(transport, config.shards, KINDS, pool),
+                runtime=runtime,
                 read_model=ReadModel(pool, KINDS),
                 statements=HostStatements(pool),
                 accounts=Accounts(pool, keys, passwords, utc_now, lifetimes),
@@ -174,11 +200,17 @@ async def open_services(config: RuntimeConfig, connect: Connect = over_ray) -> A
                 boards=boards,
                 gateways=Directory(ask_serve, ports.SystemClock()) if config.direct_sockets else nowhere,
                 readiness=lambda: _readiness(pool, transport),
+                measures=measures,
+                observatory=observatory,
             )
         finally:
             passwords.close()
             if boards is not None:
                 await boards.close()
+
+
+def _observatory(config: RuntimeConfig, role: str, shards: Shards) -> Observatory:
+    return Observatory(f"{role}-{secrets.token_hex(3)}", shards, config.shards, ProcessMeasures(config.version))
 
 
 async def _readiness(pool: AsyncConnectionPool[Any], transport: Shards) -> dict[str, str]:
@@ -235,6 +267,7 @@ def _ports(services: Services) -> ports.Ports:
         expense=_expense,
         problem=lambda outcome: of_outcome(outcome).document(),
         epoch=services.epoch,
+        measures=LiveMeasures(on=services.measures.on),
     )
 
 
@@ -258,14 +291,22 @@ def _socket_limits(config: RuntimeConfig) -> SocketLimits:
 
 
 @asynccontextmanager
-async def _with_gateway(app: Litestar, config: RuntimeConfig, connect: Connect) -> AsyncGenerator[Services, None]:
-    async with open_services(config, connect) as services:
+async def _with_gateway(
+    app: Litestar, config: RuntimeConfig, connect: Connect, role: str
+) -> AsyncGenerator[Services, None]:
+    async with open_services(config, connect, role) as services:
         gateway = Gateway(_ports(services), _socket_limits(config))
         app.state.gateway, app.state.origins = gateway, config.origins
+        observatory = services.observatory
+        if observatory is not None:
+            observatory.add(gateway.series)
+            observatory.begin()
         try:
             yield services
         finally:
             await gateway.close()
+            if observatory is not None:
+                await observatory.close()
 
 
 def live_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
@@ -273,7 +314,7 @@ def live_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None, None]:
-        async with _with_gateway(app, config, connect) as services:
+        async with _with_gateway(app, config, connect, "live") as services:
             app.state.services = services
             yield
 
@@ -290,4 +331,4 @@ def live_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
 
 def api_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
     """Return the REST application, which also answers the travel app's socket."""
-    return with_socket(build_api(lambda app: _with_gateway(app, config, connect)), TRAVEL_APP_PATH)
+    return with_socket(build_api(lambda app: _with_gateway(app, config, connect, "api")), TRAVEL_APP_PATH)

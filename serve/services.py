@@ -1,7 +1,7 @@
 """What request handlers and sockets work with: one bundle of ports, filled by `serve.composition`."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from actors.clock import ClockTable
@@ -9,11 +9,13 @@ from actors.host_statements import HostStatements
 from actors.read_model import ReadModel
 from actors.runtime import Runtime
 from adapters.scores.redis_board import RedisBoards
+from serve.api.measures import ApiMeasures
 from serve.auth.accounts import Accounts
 from serve.auth.keys import KeyRing
 from serve.auth.tickets import Tickets
 from serve.auth.tokens import Verifier
 from serve.gateways import Address, nowhere
+from serve.observe.observatory import Observatory
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +36,9 @@ class Services:
     """Where sockets are taken past the front door."""
     boards: RedisBoards | None = None
     """Where leaderboards are ranked; None without a Redis."""
+    measures: ApiMeasures = field(default_factory=ApiMeasures)
+    """What REST counts in this process."""
+    observatory: Observatory | None = None
+    """What all processes count; None where nothing is counted."""
     clock: ClockTable | None = None
     """The instance's clock where it may be put forward. `now` is the real time."""

@@ -196,6 +196,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="How log lines look: `text` for people, `json` (one object a line) for what collects them.",
         ),
     ] = "text"
+    metrics: Annotated[
+        bool,
+        Meta(
+            description="Count what every process does, and answer `GET /api/v1/metrics` with it. Off saves the CPU "
+            "that docs/benchmarks.md names, and the endpoint answers 404.",
+        ),
+    ] = True
     money_host: Annotated[
         str,
         Meta(
@@ -243,6 +250,7 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     move_s: float = 30.0
     log_level: str = "warning"
     log_format: str = "text"
+    metrics: bool = True
     money_host: str = "sandbox"
     redis_url: str = ""
     """Empty where there is no Redis: no leaderboard can be shown."""

@@ -36,6 +36,7 @@ from serve.api import (
     transactions,
     turns,
 )
+from serve.api.measures import NO_ROUTE
 from serve.api.routing import PREFIX, Route, handlers, of_exception
 from serve.services import Services
 from serve.settings import boond_version
@@ -108,10 +109,15 @@ def build_app(services_of: Any) -> Litestar:
             held["services"] = services
             yield
 
+    def unrouted(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        answer = refused(request, error)
+        held["services"].measures.requests.inc("(any)", NO_ROUTE, str(answer.status_code))
+        return answer
+
     return Litestar(
         [*handlers(ROUTES, lambda: held["services"]), *_documents()],
         lifespan=[lifespan],
-        exception_handlers={Exception: refused},
+        exception_handlers={Exception: unrouted},
         openapi_config=None,
         request_max_body_size=None,
         logging_config=None,

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from serve.api import metrics
 from serve.api.routing import Answer, Call, route
+from serve.observe import exposition
 from serve.problems import Trouble
 
 
@@ -24,9 +24,11 @@ async def ready(call: Call) -> Answer:
 
 
 async def prometheus(call: Call) -> Answer:
-    """Return the metrics of this replica in the Prometheus text format."""
-    del call
-    return Answer(metrics.exposition(), media_type="text/plain; version=0.0.4")
+    """Return what every process of the instance counts, in the Prometheus text format."""
+    observatory = call.services.observatory
+    if observatory is None:
+        raise Trouble(404, "Nothing is counted here: start with BOOND_METRICS=1.", name="not-found")
+    return Answer(await observatory.text(), media_type=exposition.MEDIA_TYPE)
 
 
 ROUTES = [

@@ -26,7 +26,6 @@ from actors.messages import Envelope, Outcome
 from actors.runtime import Unavailable
 from engine.commands import Command
 from serve import envelopes, request_ids
-from serve.api import metrics
 from serve.auth.errors import Busy, TokenRefused
 from serve.auth.principal import Principal
 from serve.problems import (
@@ -189,6 +188,8 @@ def _handler(route: Route, services: Callable[[], Services], stripped: str | Non
 
     async def serve(request: Request[Any, Any, Any]) -> ASGIApp:
         began = time.perf_counter()
+        measures = services().measures
+        measures.begin()
         headers = dict(reversed(list(request.scope["headers"])))
         request_id = request_ids.accept(headers.get(request_ids.HEADER, b"").decode("latin-1"))
         REQUEST_ID.set(request_id)
@@ -201,7 +202,7 @@ def _handler(route: Route, services: Callable[[], Services], stripped: str | Non
         except Exception as error:
             answer = of_exception(error, request_id)
         took_s = time.perf_counter() - began
-        metrics.observe(route.method.value, route.path, answer.status, took_s)
+        measures.answered(route.method.value, route.path, answer.status, took_s)
         if ACCESS.isEnabledFor(logging.INFO):
             _note(route, answer.status, took_s, principal)
         return respond(answer, request_id)

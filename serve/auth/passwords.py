@@ -80,7 +80,8 @@ class Passwords:
         self._hasher = argon2.PasswordHasher(time_cost=passes, memory_cost=memory_kib, parallelism=1)
         self._nobodys_hash = _nobodys_hash(memory_kib, passes)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_yield_to_payments)
-        self._pending = 0
+        self.pending = self.done = self.refused = 0
+        """Hashes under way or waiting, those that ended, and those for which the line was too long."""
         self._pending_max = threads + waiting_max
         self._lock = Lock()
 
@@ -117,9 +118,10 @@ class Passwords:
 
     def _submit(self, work: Callable[[], _Result]) -> "Future[_Result]":
         with self._lock:
-            if self._pending >= self._pending_max:
+            if self.pending >= self._pending_max:
+                self.refused += 1
                 raise Busy
-            self._pending += 1
+            self.pending += 1
         future = self._executor.submit(work)
         # Counted by the work itself, not by its caller: a caller that hangs up does not free the thread.
         future.add_done_callback(self._done)
@@ -127,7 +129,8 @@ class Passwords:
 
     def _done(self, _: "Future[_Result]") -> None:
         with self._lock:
-            self._pending -= 1
+            self.pending -= 1
+            self.done += 1
 
 
 def _yield_to_payments() -> None:

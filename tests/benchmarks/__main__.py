@@ -7,7 +7,7 @@ from pathlib import Path
 
 from actors.collector import calm
 from tests.acceptance.boond import running
-from tests.benchmarks import bench_engine, bench_sockets, end_to_end, in_process, references
+from tests.benchmarks import bench_engine, bench_observing, bench_sockets, end_to_end, in_process, references
 from tests.benchmarks.end_to_end import Served
 from tests.benchmarks.table import Row, show
 
@@ -113,7 +113,7 @@ def main() -> None:
     """Measure everything and print the table; writes nothing that stays."""
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; about six minutes ...", flush=True)
     calm()
-    rows = _engine() + _servers() + bench_sockets.measure()
+    rows = _engine() + bench_observing.rows(rounds=3) + _servers() + bench_sockets.measure()
     if references.folder() is None:
         rows.append(("references", "not there", "set BOOND_BENCH_REFERENCE"))
     show(rows)

@@ -12,6 +12,7 @@ from actors.clock import utc_now
 from actors.collector import calm
 from actors.ids import Entropy, Uuid7
 from actors.journal import Journal
+from actors.limits import Limits
 from actors.messages import Envelope
 from actors.migrate import upgrade
 from actors.placement import claim_layout
@@ -65,7 +66,8 @@ async def _submit_each(shard: EntityShard, calls: Iterator[bytes]) -> None:
         msgpack.encode(outcomes)
 
 
-async def _measure(journal: Journal, turns: int) -> Turns:
+async def measure(journal: Journal, turns: int, limits: Limits | None = None) -> Turns:
+    """Measure a shard on this journal: `turns` purchases of 5,000 users that are in memory, two calls in flight."""
     shard = EntityShard(
         BEHAVIOUR,
         journal,
@@ -75,6 +77,7 @@ async def _measure(journal: Journal, turns: int) -> Turns:
         now=utc_now,
         new_id=Uuid7(lambda: time.time_ns() // 1_000_000, Entropy()),
         on_fenced=lambda: None,
+        limits=limits,
     )
     await shard.start()
     try:
@@ -91,7 +94,7 @@ async def _measure(journal: Journal, turns: int) -> Turns:
 def without_postgres(turns: int = 20_000) -> Turns:
     """Measure a shard whose journal keeps nothing: the runtime and the domain alone."""
     calm()
-    return uvloop.run(_measure(ForgetfulJournal(), turns))
+    return uvloop.run(measure(ForgetfulJournal(), turns))
 
 
 def with_postgres(turns: int = 20_000) -> Turns:
@@ -100,8 +103,8 @@ def with_postgres(turns: int = 20_000) -> Turns:
     with references.postgres() as url:
         upgrade(url)
 
-        async def measure() -> Turns:
+        async def on_postgres() -> Turns:
             await claim_layout(url, 1, "bench")
-            return await _measure(PostgresJournal(url), turns)
+            return await measure(PostgresJournal(url), turns)
 
-        return uvloop.run(measure())
+        return uvloop.run(on_postgres())

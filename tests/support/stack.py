@@ -31,6 +31,7 @@ from actors import migrate, wire
 from actors.host import make_shard
 from actors.journal import JournalError
 from actors.placement import claim_layout
+from actors.reports import Reports
 from actors.shard import EntityShard
 from actors.transport import TransportLost
 from serve import composition
@@ -53,13 +54,14 @@ class LocalShards:
     def __init__(self, config: RuntimeConfig) -> None:
         self._config = config
         self._shards: dict[int, EntityShard] = {}
+        self._reports: dict[int, Reports] = {}
         self._calls: dict[int, set[asyncio.Task[Any]]] = {number: set() for number in range(config.shards)}
 
     async def start(self, number: int) -> None:
         """Start a shard: a new incarnation with a new term, which fences the last."""
         shard = make_shard(composition.host_config(self._config), number, lambda: None, self)
         await shard.start()
-        self._shards[number] = shard
+        self._shards[number], self._reports[number] = shard, Reports()
 
     async def kill(self, number: int) -> None:
         """End a shard as if killed: whoever waits for it is told that it is lost."""
@@ -87,6 +89,15 @@ class LocalShards:
     async def stats(self) -> list[dict[str, Any]]:
         """See `Shards.stats`."""
         return [structs.asdict(self._of(number).stats()) for number in range(self._config.shards)]
+
+    async def report(self, shard: int, process: str, blob: bytes) -> bool:
+        """See `Shards.report`."""
+        self._of(shard)
+        return self._reports[shard].take(process, blob)
+
+    async def collect(self, shard: int) -> bytes:
+        """See `Shards.collect`."""
+        return self._reports[shard].collected(f"shard-{shard}", self._of(shard).series())
 
     def _of(self, number: int) -> EntityShard:
         if number not in self._shards:
