@@ -147,10 +147,10 @@ class Buckets:
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
-    def observe(self, value: float) -> None:
-        """Take one observation."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
+    def observe(self, value: float, times: int = 1) -> None:
+        """Take an observation, as often as it was made."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.sum += value * times
 
 
 class Histogram(Meter):
@@ -162,13 +162,13 @@ class Histogram(Meter):
         super().__init__(family)
         self._held: dict[tuple[str, ...], Buckets] = {} if family.labels else {(): Buckets(family.bounds)}
 
-    def observe(self, value: float, *labels: str) -> None:
-        """Take one observation, in the unit of the family's name."""
+    def observe(self, value: float, *labels: str, times: int = 1) -> None:
+        """Take an observation, as often as it was made, in the unit of the family's name."""
         try:
-            self._held[labels].observe(value)
+            self._held[labels].observe(value, times)
         except KeyError:
             labels = self._bounded(labels, self._held)
-            self._held.setdefault(labels, Buckets(self.family.bounds)).observe(value)
+            self._held.setdefault(labels, Buckets(self.family.bounds)).observe(value, times)
 
     def count(self, *labels: str) -> int:
         """Return how many observations there were."""
@@ -202,7 +202,7 @@ class _MuteGauge(Gauge):
 
 class _MuteHistogram(Histogram):
     @override
-    def observe(self, value: float, *labels: str) -> None:
+    def observe(self, value: float, *labels: str, times: int = 1) -> None:
         """Keep nothing."""
 
 

@@ -343,7 +343,8 @@ class Connection:
             self._measures.ack_seconds.observe(took_s)
 
     def _push(self, seq: int, text: str, source: str) -> None:
-        self._measures.turns.inc(source)
+        if self._measures.on:
+            self._measures.pushed[source] += 1
         if self.acks.acked is not None:
             self.acks.sent(seq, self._ports.clock.monotonic())
         self._put(self._in_their_names(text), Kind.TURN)
@@ -355,7 +356,11 @@ class Connection:
         if self._closing is not None:
             return
         if self.outbound.offer(text, kind):
-            self._measures.queued(text, len(self.outbound))
+            measures = self._measures
+            if measures.on:
+                measures.bytes_out += len(text) if text.isascii() else len(text.encode())
+                if self.outbound.waits:
+                    measures.queue_frames.rise(len(self.outbound))
         else:
             self._leave_behind("overflow", "the socket does not keep up; resume")
 

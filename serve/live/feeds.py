@@ -183,10 +183,9 @@ class ShardFeed:
         return known
 
     def _observe(self, frames: Sequence[Frame]) -> None:
-        now = self._clock.now()
         self._measures.frames_pulled.inc(by=len(frames))
-        for frame in frames:
-            self._measures.push_lag.observe(max(0.0, now - datetime.fromisoformat(frame.at).timestamp()))
+        lag_s = self._clock.now() - datetime.fromisoformat(frames[0].at).timestamp()
+        self._measures.push_lag.observe(max(0.0, lag_s), times=len(frames))
 
     def _settle(self, request: Pull, reply: Pulled) -> bool:
         """Confirm what the shard took; False when it left out some."""

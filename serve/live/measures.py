@@ -1,6 +1,8 @@
 """What a gateway counts. One instance a gateway, `gateway.measures`; whoever changes something counts it there."""
 
-from actors.meters import COUNTS, SECONDS, Measures
+from typing_extensions import override
+
+from actors.meters import COUNTS, SECONDS, Measures, Series
 
 _TURNS = (0.0, *COUNTS)
 
@@ -10,6 +12,9 @@ class LiveMeasures(Measures):
 
     def __init__(self, *, on: bool = True) -> None:
         super().__init__(on=on)
+        self.pushed = {"feed": 0, "history": 0}
+        """Turns handed over, by source. Like `bytes_out` counted for every push, so without a call; only while `on`."""
+        self.bytes_out = 0
         self.sockets = self._gauge("boond_live_sockets", "Sockets open now, by where their conversation is", "state")
         self.users = self._gauge("boond_live_users", "Users that somebody listens to now")
         self.opened = self._count("boond_live_sockets_opened_total", "Sockets taken in")
@@ -36,11 +41,10 @@ class LiveMeasures(Measures):
         self.turns = self._count(
             "boond_live_turns_pushed_total", "Turns queued for a socket, from the feed or from history", "source"
         )
-        self.frames_queued = self._count("boond_live_frames_queued_total", "Frames put into the queues of sockets")
-        self.bytes_queued = self._count("boond_live_queued_bytes_total", "Payload of these frames, UTF-8")
+        self.bytes_queued = self._count("boond_live_queued_bytes_total", "Payload of all frames sent or queued, UTF-8")
         self.push_lag = self._histogram(
             "boond_live_push_lag_seconds",
-            "Time from the decision of a turn to its place in the queues of its sockets (two clocks on two machines)",
+            "Time from the decision of a turn to its sockets; for all of an answer of a shard that of its oldest",
             SECONDS,
         )
         self.queue_frames = self._gauge(
@@ -74,10 +78,9 @@ class LiveMeasures(Measures):
         )
         self.frames_pulled = self._count("boond_live_frames_pulled_total", "Turns that came from the feeds")
 
-    def queued(self, text: str, waiting: int) -> None:
-        """Count a frame that joined a queue in which `waiting` are now."""
-        if self.on:
-            self.frames_queued.inc()
-            self.bytes_queued.inc(by=len(text) if text.isascii() else len(text.encode()))
-            if waiting:
-                self.queue_frames.rise(waiting)
+    @override
+    def series(self) -> list[Series]:
+        self.bytes_queued.reach(self.bytes_out)
+        for source, turns in self.pushed.items():
+            self.turns.reach(turns, source)
+        return super().series()

@@ -2,18 +2,22 @@
 
     python -m tests.benchmarks.bench_observing [--rounds 5]
 
-Two paths: purchases through a shard on a Postgres of its own, and a gateway that hands turns to many sockets. Compared
+Two paths: purchases through a shard on a Postgres of its own, and a gateway on uvicorn that pushes turns over
+500 sockets, which a process of their own reads. Compared
 is the CPU time of this process an event, which another process on the machine disturbs least; the elapsed time is shown
 beside it. Off is an empty call where a count would be (`Limits.measure`), not code that is not there.
 """
 
 import argparse
 import asyncio
+import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from statistics import median
 from typing import Any, cast
 
+import uvicorn
 import uvloop
 from msgspec import Struct
 
@@ -24,17 +28,17 @@ from actors.migrate import upgrade
 from actors.placement import claim_layout
 from actors.postgres import PostgresJournal
 from actors.reports import encode_series
-from serve.live.gateway import Gateway
+from serve.live.app import build_app
+from serve.live.frugal import FrugalSocket
 from serve.live.limits import Limits as SocketLimits
 from serve.live.measures import LiveMeasures
-from serve.live.outbound import Disconnected
 from serve.live.ports import Ports
 from serve.observe.exposition import exposition
 from tests.benchmarks import in_process, references
 from tests.support.live_socket import Person
 
 TARGET = 0.05
-USERS, SOCKETS_A_USER = 200, 5
+USERS, SOCKETS_A_USER = 100, 5
 _EVENTS = b'[{"type":"transaction_recorded","data":{"amount":19725,"currency":"INR","merchant":"Zomato"}}]'
 
 
@@ -65,7 +69,7 @@ class Fountain:
         self.shards = 1
         self._turns, self._users = turns, list[str]()
         self.open = asyncio.Event()
-        self._seq = 1
+        self._seq, self._pulls = 1, 0
 
     def shard_of(self, entity_id: str) -> int:
         """See `Runtime.shard_of`."""
@@ -94,48 +98,24 @@ class Fountain:
     async def pull(self, shard: int, request: Pull) -> Pulled:
         """Give every user a turn, once the gate is open."""
         del shard
+        self._pulls += 1
+        mine = self._pulls
         if request.subscribe:
             self._users += request.subscribe
             return Pulled("fountain", 0, True, [], dict.fromkeys(request.subscribe, 1))
         await self.open.wait()
+        await asyncio.sleep(0)
         if self._seq > self._turns:
             await asyncio.sleep(request.wait_s)
+        if mine != self._pulls or self._seq > self._turns:
             return Pulled("fountain", 0, True)
         self._seq += 1
-        await asyncio.sleep(0)
         return Pulled(
             "fountain",
             0,
             True,
             [Frame(user, self._seq, "2026-11-20T10:00:00.000000Z", _EVENTS) for user in self._users],
         )
-
-
-class Sink:
-    """A socket whose client authenticates, and reads everything at once."""
-
-    def __init__(self, user: int, last: int, done: Callable[[], None]) -> None:
-        self._hello = f'{{"t":"auth","token":"u{user}","resume":{{"epoch":"bench","seq":1}}}}'
-        self._missing, self._done = last, done
-
-    async def receive(self) -> str:
-        """Authenticate, then say nothing."""
-        if self._hello:
-            hello, self._hello = self._hello, ""
-            return hello
-        await asyncio.Event().wait()
-        raise Disconnected
-
-    async def send(self, text: str) -> None:
-        """Count a turn."""
-        if text.startswith('{"t":"turn"'):
-            self._missing -= 1
-            if self._missing == 0:
-                self._done()
-
-    async def close(self, code: int, reason: str) -> None:
-        """Take note of nothing."""
-        del code, reason
 
 
 def _ports(runtime: Fountain, *, on: bool) -> Ports:
@@ -155,30 +135,43 @@ def _ports(runtime: Fountain, *, on: bool) -> Ports:
 
 async def _fan_out(turns: int, *, on: bool) -> Cost:
     runtime = Fountain(turns)
-    sockets = USERS * SOCKETS_A_USER
-    gateway = Gateway(_ports(runtime, on=on), SocketLimits(queue_frames_max=10_000))
-    left, all_done = sockets, asyncio.Event()
-
-    def done() -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            all_done.set()
-
-    serving = [asyncio.create_task(gateway.serve(Sink(number % USERS, turns, done))) for number in range(sockets)]
-    while gateway.users < USERS or gateway.sockets < sockets:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.2)
-    wall, cpu = time.perf_counter(), time.process_time()
-    runtime.open.set()
-    await all_done.wait()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    for task in serving:
-        task.cancel()
-    await asyncio.gather(*serving, return_exceptions=True)
-    await gateway.close()
-    pushes = sockets * turns
+    limits = SocketLimits(queue_frames_max=10_000, queue_chars_max=64 * 1024 * 1024)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    config = uvicorn.Config(
+        build_app(_ports(runtime, on=on), limits),
+        log_level="warning",
+        lifespan="off",
+        ws=FrugalSocket,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve([listener]))
+    asked = [str(number) for number in (listener.getsockname()[1], USERS, SOCKETS_A_USER, turns)]
+    drain = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.benchmarks.draining", *asked, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        await _says(drain, b"open")
+        wall, cpu = time.perf_counter(), time.process_time()
+        runtime.open.set()
+        await _says(drain, b"done")
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        await drain.wait()
+    finally:
+        if drain.returncode is None:
+            drain.kill()
+        server.should_exit = True
+        await serving
+    pushes = USERS * SOCKETS_A_USER * turns
     return Cost(cpu / pushes * 1e6, wall / pushes * 1e6)
+
+
+async def _says(process: asyncio.subprocess.Process, word: bytes) -> None:
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        said = await process.stdout.readline()
+    assert said.strip() == word, f"expected {word!r}, the sockets said {said!r}"
 
 
 async def _compare(path: str, run: Callable[[bool], Awaitable[Cost]], rounds: int) -> Compared:
@@ -207,7 +200,7 @@ def purchases(rounds: int = 5, turns: int = 10_000) -> Compared:
 
 
 def pushes(rounds: int = 5, turns: int = 40) -> Compared:
-    """Compare a gateway that hands turns of 200 users to five sockets each."""
+    """Compare a gateway that pushes turns of 100 users over five real sockets each, read by another process."""
     return uvloop.run(_compare("turn to a socket of a gateway", lambda on: _fan_out(turns, on=on), rounds))
 
 

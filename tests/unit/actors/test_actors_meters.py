@@ -33,6 +33,12 @@ def test_an_observation_falls_into_the_bucket_whose_bound_it_does_not_exceed() -
     assert brewing.count() == 4
 
 
+def test_one_observation_may_stand_for_several() -> None:
+    brewing = Kitchen().brewing
+    brewing.observe(1.5, times=3)
+    assert brewing.series() == [Series("boond_brewing_seconds", (), (0, 3, 0, 4.5))]
+
+
 def test_a_high_water_mark_only_rises_until_it_is_set() -> None:
     boiling = Kitchen().boiling
     boiling.rise(4)

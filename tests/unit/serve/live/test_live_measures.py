@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.meters import Series
@@ -86,9 +87,17 @@ async def test_turns_are_counted_by_where_they_came_from(gateway: Gateway, runti
     assert gateway.measures.pulls.value("known") > 0
 
 
-async def test_the_bytes_of_a_text_that_is_not_ascii_are_those_of_utf_8(gateway: Gateway) -> None:
-    gateway.measures.queued("चाय", 1)
-    assert gateway.measures.bytes_queued.value() == 9
+async def test_the_bytes_of_a_text_that_is_not_ascii_are_those_of_utf_8(
+    gateway: Gateway, runtime: MemoryRuntime
+) -> None:
+    client = await entered(gateway)
+    before = gateway.measures.bytes_out
+    runtime.commit(ASHA, event="चाय")
+    await settle()
+    [turn] = client.of("turn")
+    sent = msgspec.json.encode(turn)
+    assert shown(gateway, "boond_live_queued_bytes_total") == {(): gateway.measures.bytes_out}
+    assert len(sent) == gateway.measures.bytes_out - before > len(sent.decode())
 
 
 async def test_the_longest_queue_is_that_since_the_last_look(gateway: Gateway, runtime: MemoryRuntime) -> None:
