@@ -3,6 +3,7 @@
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
+from typing_extensions import override
 
 from actors.meters import SECONDS, Measures, Series
 from serve.auth.passwords import Passwords
@@ -38,16 +39,18 @@ class ApiMeasures(Measures):
         """A request has come."""
         self._open += 1
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request that had begun was answered."""
+    def end(self) -> None:
+        """A request that had come has an answer, or nobody who waits for one."""
         self._open -= 1
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request has an answer."""
         if self.on:
             self.requests.inc(method, route, str(status))
             self.seconds.observe(seconds, route)
 
     def seen(self, passwords: Passwords, pool: AsyncConnectionPool[Any]) -> list[Series]:
         """Return what was counted so far, and what is open now."""
-        self.in_flight.set(self._open)
         self.hashes_pending.set(passwords.pending)
         self.hashes.reach(passwords.done, "done")
         self.hashes.reach(passwords.refused, "refused")
@@ -60,3 +63,8 @@ class ApiMeasures(Measures):
         self.pool_requests.reach(stats.get("requests_num", 0) - failed, "served")
         self.pool_requests.reach(failed, "failed")
         return self.series()
+
+    @override
+    def series(self) -> list[Series]:
+        self.in_flight.set(self._open)
+        return super().series()

@@ -201,6 +201,8 @@ def _handler(route: Route, services: Callable[[], Services], stripped: str | Non
                 answer = await _carry_out(route, decoder, bare, request, headers, services(), principal, request_id)
         except Exception as error:
             answer = of_exception(error, request_id)
+        finally:
+            measures.end()
         took_s = time.perf_counter() - began
         measures.answered(route.method.value, route.path, answer.status, took_s)
         if ACCESS.isEnabledFor(logging.INFO):

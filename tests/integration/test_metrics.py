@@ -74,7 +74,7 @@ async def test_a_payment_and_its_push_are_counted_wherever_they_pass(running: St
         receipt = await pay(http, running, "T1")
         await frames_until(socket, "turn")
         await http.get("/no-such-path")
-        found = await until(http, lambda f: sum(values(f, "boond_live_turns_pushed_total").values()) > 0)
+        found = await until(http, lambda f: sum(values(f, "boond_live_turns_pushed_total", source="feed").values()) > 0)
     assert roles(found) == EVERYBODY
     assert sum(values(found, "boond_shard_turns_total").values()) == receipt["seq"]
     assert sum(values(found, "boond_shard_commit_seconds_count").values()) > 0

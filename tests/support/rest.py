@@ -88,7 +88,7 @@ class Rest:
         self.http, self.journal, self.clock = http, journal, clock
         self._issuer = Issuer(keys)
         self.runtime = services.runtime
-        self.tickets = services.tickets
+        self.tickets, self.measures = services.tickets, services.measures
         self._delivered = 0
 
     def bearer(self, user: str = "asha", role: Role = "user") -> dict[str, str]:

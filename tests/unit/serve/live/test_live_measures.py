@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.messages import Problem
 from actors.meters import Series
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits
@@ -92,12 +93,11 @@ async def test_the_bytes_of_a_text_that_is_not_ascii_are_those_of_utf_8(
 ) -> None:
     client = await entered(gateway)
     before = gateway.measures.bytes_out
-    runtime.commit(ASHA, event="चाय")
-    await settle()
-    [turn] = client.of("turn")
-    sent = msgspec.json.encode(turn)
+    runtime.refuse = lambda _: Problem("conflict", "चाय")
+    await client.say({"t": "expense", "id": "c1", "data": {"external_id": "T1"}})
+    sent = msgspec.json.encode(client.frames[-1])
+    assert gateway.measures.bytes_out - before == len(sent) == len(sent.decode()) + 6
     assert shown(gateway, "boond_live_queued_bytes_total") == {(): gateway.measures.bytes_out}
-    assert len(sent) == gateway.measures.bytes_out - before > len(sent.decode())
 
 
 async def test_the_longest_queue_is_that_since_the_last_look(gateway: Gateway, runtime: MemoryRuntime) -> None:
