@@ -99,7 +99,7 @@ class Observatory:
         await asyncio.gather(*ending, return_exceptions=True)
 
     def _own(self) -> list[Series]:
-        return [series for source in self._sources for series in source()]
+        return [series for source in self._sources for series in _asked(source)]
 
     async def _collect(self) -> bytes:
         answers = await asyncio.gather(*(self._ask(shard) for shard in range(self._count)))
@@ -120,6 +120,15 @@ class Observatory:
             _log.info("shard %d does not say how it is: %s", shard, error)
         except Exception:
             _log.exception("shard %d does not say how it is", shard)
+        return []
+
+
+def _asked(source: Source) -> list[Series]:
+    """Return what a source counts; one that fails must not hide what the others say."""
+    try:
+        return source()
+    except Exception:
+        _log.exception("a part of this process does not say what it counts")
         return []
 
 

@@ -169,3 +169,17 @@ async def test_one_who_scrapes_and_leaves_does_not_spoil_it_for_others(observe: 
     await asyncio.sleep(0)
     leaving.cancel()
     assert b"boond_up" in await staying
+
+
+async def test_a_part_that_cannot_say_what_it_counts_hides_no_other(
+    observe: Observe, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> list[Series]:
+        raise RuntimeError("a pool that is closed")
+
+    here, mine = observe("api-a")
+    here.add(broken)
+    mine.opened.inc()
+    await clock.advance(REPORT_EVERY_S)
+    assert await scraped(here, "boond_live_sockets_opened_total") == {"api-a": 1}
+    assert "does not say what it counts" in caplog.text
