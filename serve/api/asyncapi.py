@@ -1,4 +1,6 @@
-"""The AsyncAPI 3.0 document of the live socket, made from the very types that decode and encode its frames.
+"""The AsyncAPI 3.0 document of the live socket and of its twin over server-sent events.
+
+It is made from the very types that decode and encode the frames.
 
 Frames and examples are those of `serve/live/protocol.py` and of `live_frames.jsonl`, a conversation as it was recorded;
 what they carry (receipt, overview, transaction) is described by the REST side's types.
@@ -32,6 +34,20 @@ _CHANNELS = {
 }
 
 
+_EVENTS = "liveEvents"
+_CLOSE = {
+    "name": "close",
+    "title": "Close",
+    "summary": "The last event of a stream that the server ends, with the close code of a socket",
+    "payload": {
+        "type": "object",
+        "required": ["t", "code", "reason"],
+        "properties": {"t": {"const": "close"}, "code": {"type": "integer"}, "reason": {"type": "string"}},
+    },
+    "examples": [{"payload": {"t": "close", "code": 4200, "reason": "the server is moving; reconnect"}}],
+}
+
+
 def document(version: str) -> dict[str, Any]:
     """Return the whole document."""
     return {
@@ -51,15 +67,30 @@ def document(version: str) -> dict[str, Any]:
                 "protocol": "ws",
                 "description": "Where this document came from; `wss` behind TLS.",
                 "variables": {"host": {"default": "127.0.0.1:8000"}},
-            }
+            },
+            "events": {
+                "host": "{host}",
+                "protocol": "http",
+                "description": "The same place; `https` behind TLS.",
+                "variables": {"host": {"default": "127.0.0.1:8000"}},
+            },
         },
-        "channels": {name: _channel(address, words) for name, (address, words) in _CHANNELS.items()},
+        "channels": {
+            **{name: _channel(address, words) for name, (address, words) in _CHANNELS.items()},
+            _EVENTS: _events(),
+        },
         "operations": {
-            f"{name}{verb}": _operation(name, action, frames)
-            for name in _CHANNELS
-            for verb, action, frames in (("Push", "send", SERVER), ("Take", "receive", CLIENT))
+            **{
+                f"{name}{verb}": _operation(name, action, [tag_of(frame) for frame in frames])
+                for name in _CHANNELS
+                for verb, action, frames in (("Push", "send", SERVER), ("Take", "receive", CLIENT))
+            },
+            f"{_EVENTS}Push": _operation(_EVENTS, "send", [*map(tag_of, SERVER), "close"]),
         },
-        "components": {"schemas": _schemas(), "messages": {tag_of(f): _message(f) for f in (*CLIENT, *SERVER)}},
+        "components": {
+            "schemas": _schemas(),
+            "messages": {**{tag_of(f): _message(f) for f in (*CLIENT, *SERVER)}, "close": _CLOSE},
+        },
     }
 
 
@@ -80,21 +111,36 @@ def _channel(address: str, words: str) -> dict[str, Any]:
     return {
         "address": address,
         "description": words,
+        "servers": [{"$ref": "#/servers/here"}],
         "messages": {tag_of(f): {"$ref": f"#/components/messages/{tag_of(f)}"} for f in (*CLIENT, *SERVER)},
         "bindings": {"ws": {"method": "GET", "headers": offer, "bindingVersion": "0.1.0"}},
-        "x-close-codes": [
-            {"code": int(code), "name": code.name, "why": why, "then": then} for code, (why, then) in CLOSES.items()
-        ],
+        "x-close-codes": _close_codes(),
     }
 
 
-def _operation(channel: str, action: str, frames: tuple[type[Struct], ...]) -> dict[str, Any]:
+def _events() -> dict[str, Any]:
+    return {
+        "address": f"{PREFIX}/live/sse",
+        "description": "The same frames as server-sent events: `event` is the frame's `t`, `data` its JSON, `id` "
+        "`<epoch>:<seq>` on `turn` and `snapshot`, to be shown again as `Last-Event-ID`. Who asks is in "
+        "`Authorization`, or `?ticket=`.",
+        "servers": [{"$ref": "#/servers/events"}],
+        "messages": {tag: {"$ref": f"#/components/messages/{tag}"} for tag in (*map(tag_of, SERVER), "close")},
+        "x-close-codes": _close_codes(),
+    }
+
+
+def _close_codes() -> list[dict[str, Any]]:
+    return [{"code": int(code), "name": code.name, "why": why, "then": then} for code, (why, then) in CLOSES.items()]
+
+
+def _operation(channel: str, action: str, tags: list[str]) -> dict[str, Any]:
     """`action` is the server's: it sends what it pushes, and receives what a client says."""
     return {
         "action": action,
         "channel": {"$ref": f"#/channels/{channel}"},
         "summary": "What the server pushes" if action == "send" else "What a client says",
-        "messages": [{"$ref": f"#/channels/{channel}/messages/{tag_of(f)}"} for f in frames],
+        "messages": [{"$ref": f"#/channels/{channel}/messages/{tag}"} for tag in tags],
     }
 
 

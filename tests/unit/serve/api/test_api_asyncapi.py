@@ -89,12 +89,20 @@ def test_every_frame_of_both_directions_is_in_both_channels_and_every_reference_
     assert {channel["address"] for channel in DOCUMENT["channels"].values()} == {
         "/api/v1/live",
         "/api/v1/expenses/real-time",
+        "/api/v1/live/sse",
     }
-    for channel in DOCUMENT["channels"].values():
-        assert set(channel["messages"]) == tags
+    for name in ("live", "travelApp"):
+        assert set(DOCUMENT["channels"][name]["messages"]) == tags
     assert all(resolved(ref) is not None for ref in refs(DOCUMENT))
-    sent = [o for o in DOCUMENT["operations"].values() if o["action"] == "send"]
-    assert all(len(o["messages"]) == len(asyncapi.SERVER) for o in sent)
+    pushed = DOCUMENT["operations"]["livePush"]
+    assert (pushed["action"], len(pushed["messages"])) == ("send", len(asyncapi.SERVER))
+
+
+def test_the_events_are_what_the_server_sends_and_a_close_and_nothing_is_taken_from_a_client() -> None:
+    tags = {asyncapi.tag_of(frame) for frame in asyncapi.SERVER}
+    assert set(DOCUMENT["channels"]["liveEvents"]["messages"]) == {*tags, "close"}
+    about = [o for o in DOCUMENT["operations"].values() if o["channel"] == {"$ref": "#/channels/liveEvents"}]
+    assert [o["action"] for o in about] == ["send"]
 
 
 def test_every_close_code_is_explained_here_and_in_the_guide() -> None:
