@@ -26,7 +26,9 @@ _OF_CLIENTS = {
 REQUEST_S = 10
 """How long the head of a request, and the first 16 KB of its body, may take to arrive."""
 _PATIENCE = (f"    timeout http-request {REQUEST_S}s", "    option http-buffer-request")
-_OURS = (*_PATIENCE, _UNWATCHED)
+_WHO = "    option forwardfor"
+"""Adds the peer's address to each request, behind whatever the peer wrote there itself: a limit by address needs it."""
+_OURS = (*_PATIENCE, _WHO, _UNWATCHED)
 _OWN_PAGE = re.compile(r"\s+errorfile 40\d ")
 
 
@@ -53,6 +55,7 @@ def safe_configuration(text: str) -> str:
     The fallback to Serve's Python proxy goes too: without a replica it would hold a request, or answer in plain text.
     The log over UDP to nobody's port 514 goes as well, and splicing, whose pipes cost half a file descriptor more a
     connection and win nothing for small bodies. Requests are marked as not to be watched for a client that goes away.
+    Each says whose it is (`X-Forwarded-For`).
     A client that sends slowly is cut off (`REQUEST_S`) before it holds a replica; Serve's own limit is an idle hour.
     Doing it twice changes nothing.
     """
@@ -69,7 +72,7 @@ def safe_configuration(text: str) -> str:
         if section == "frontend http_frontend" and line.lstrip().startswith("bind "):
             lines.append(_UNWATCHED)
         if line == "defaults":
-            lines += _PATIENCE
+            lines += (*_PATIENCE, _WHO)
         if page := re.match(r"\s+errorfile 503 (\S+)", line):
             lines += [f"    errorfile {status} {_page_of(page[1], status)}" for status in _OF_CLIENTS]
     return "\n".join(lines) + "\n"

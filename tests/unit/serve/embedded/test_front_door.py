@@ -66,6 +66,11 @@ def test_requests_are_not_watched_for_a_client_that_goes_away_but_sockets_are() 
     assert lines[marked[0]].endswith("unless { hdr(upgrade) -m found }")
 
 
+def test_a_replica_is_told_whose_request_it_is() -> None:
+    defaults = safe_configuration(WRITTEN_BY_SERVE).partition("defaults\n")[2].partition("frontend")[0]
+    assert defaults.splitlines().count("    option forwardfor") == 1
+
+
 def test_making_it_safe_twice_changes_nothing() -> None:
     once = safe_configuration(WRITTEN_BY_SERVE)
     assert safe_configuration(once) == once
