@@ -30,11 +30,7 @@ ROOM_S = 20
 Move = Callable[[float], Awaitable[None]]
 """Moves the sockets of this process within so many seconds."""
 
-_STAYS = (
-    serve_pb2.APPLICATION_STATUS_DEPLOYING,
-    serve_pb2.APPLICATION_STATUS_RUNNING,
-    serve_pb2.APPLICATION_STATUS_UNHEALTHY,
-)
+_GOES = (serve_pb2.APPLICATION_STATUS_DELETING, serve_pb2.APPLICATION_STATUS_NOT_STARTED)
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +43,7 @@ async def _is_deleted(ending: Any) -> bool:
     except Exception as error:
         _log.info("nobody says why this replica ends: %r", error)
         return True
-    return serve_pb2.StatusOverview.FromString(answer).app_status.status not in _STAYS
+    return serve_pb2.StatusOverview.FromString(answer).app_status.status in _GOES
 
 
 async def _move(ending: Any, move: Move, longest_s: float) -> None:

@@ -58,6 +58,7 @@ def moving(order: list[Any]) -> Callable[[float], Awaitable[None]]:
         (serve_pb2.APPLICATION_STATUS_RUNNING, 30.0),
         (serve_pb2.APPLICATION_STATUS_DEPLOYING, 30.0),
         (serve_pb2.APPLICATION_STATUS_UNHEALTHY, 30.0),
+        (serve_pb2.APPLICATION_STATUS_DEPLOY_FAILED, 30.0),
         (serve_pb2.APPLICATION_STATUS_DELETING, departure.LAST_WORDS_S),
         (serve_pb2.APPLICATION_STATUS_NOT_STARTED, departure.LAST_WORDS_S),
         (None, departure.LAST_WORDS_S),
