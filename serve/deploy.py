@@ -5,14 +5,16 @@ Imports Ray Serve, which reads its environment at once: import this only after `
 
 import asyncio
 import importlib
-import sys
+import socket
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
 import ray
 import uvicorn
 from ray import serve as ray_serve
+from typing_extensions import override
 
 from actors.collector import calm
 from serve import departure
@@ -67,24 +69,41 @@ def keep_to_loopback(*, sockets_too: bool) -> None:
 
     replica.add_port_to_grpc_server = open_on_loopback
     if sockets_too:
-        _serve_on_loopback(replica)
+        _serve_on_loopback()
 
 
 def hide_fallback() -> list[object]:
-    """Keep the proxy that Serve starts beside HAProxy on loopback too: nobody is led there. For Serve's hook."""
-    proxy = sys.modules.get("ray.serve._private.proxy")
-    if proxy is not None and ray.util.get_node_ip_address() == LOOPBACK:
-        _serve_on_loopback(proxy)
+    """Keep the proxy that Serve starts beside HAProxy on loopback too: nobody is led there. For Serve's hook.
+
+    Replicas pass through that hook as well; what they serve on is theirs to say (`keep_to_loopback`).
+    """
+    in_replica = uvicorn.Config is _FrugalConfig
+    if not in_replica and ray.util.get_node_ip_address() == LOOPBACK:
+        _serve_on_loopback()
     return []
 
 
-def _serve_on_loopback(module: Any) -> None:
-    start = module.start_asgi_http_server
+class _LoopbackSocket(socket.socket):
+    """A listener on loopback, whatever address it is told."""
 
-    def start_on_loopback(app: Any, options: Any, **more: Any) -> Any:
-        return start(app, options.model_copy(update={"host": LOOPBACK}), **more)
+    def __init__(self, _family: int, kind: int) -> None:
+        super().__init__(socket.AF_INET, kind)
 
-    module.start_asgi_http_server = start_on_loopback
+    @override
+    def bind(self, address: Any, /) -> None:
+        super().bind((LOOPBACK, address[1]))
+
+
+def _serve_on_loopback() -> None:
+    """Have the HTTP servers that Serve 2.60 starts in this process listen on loopback; it has no setting for it.
+
+    Serve's proxy is pickled whole, so only what it looks up elsewhere can be replaced: where it makes its socket.
+    """
+    from ray.serve._private import http_util
+
+    names: Any = SimpleNamespace(**vars(socket))
+    names.socket = _LoopbackSocket
+    http_util.socket = names
 
 
 class _NoRequestIds:
