@@ -96,6 +96,30 @@ class KnownCommand(Struct, frozen=True, gc=False):
     body: bytes
 
 
+class TenantPosition(Struct, frozen=True, order=True, array_like=True, gc=False):
+    """A place in a tenant's turns, which are in the order of the transactions that committed them.
+
+    `xact` is Postgres' number of the transaction; 0 for rows from before it was kept. It means nothing in another
+    cluster: a restore from a dump must set it to 0 and give the stream another id.
+    """
+
+    xact: int
+    slot: int
+    entity_id: str
+    seq: int
+
+
+BEGINNING = TenantPosition(0, -1, "", 0)
+"""Before every turn of a tenant."""
+
+
+class TenantTurn(Struct, frozen=True, gc=False):
+    """A turn among those of a tenant."""
+
+    position: TenantPosition
+    turn: StoredTurn
+
+
 class Snapshot(Struct, frozen=True, gc=False):
     """A state at `seq`; disposable. `schema` names the format of `body`."""
 
@@ -158,6 +182,16 @@ class Journal(Protocol):
 
     async def heads(self, entity_ids: Sequence[str]) -> dict[str, int]:
         """Return the last seq of each entity; 0 for one without turns."""
+
+    async def turns_of_tenant(self, tenant: str, after: TenantPosition, limit: int) -> list[TenantTurn]:
+        """Return the next turns of a tenant's users, groups left out, in the order of their positions.
+
+        A position that is not returned yet is never below one that is: what is being committed holds back what
+        came to be after it. Turns of one entity are in the order of their seq.
+        """
+
+    async def newest_of_tenant(self, tenant: str) -> TenantPosition:
+        """Return the last position that `turns_of_tenant` would reach now; `BEGINNING` when there is none."""
 
     async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         """Keep snapshots, at most one an entity; an older one never replaces a newer one of the same schema."""

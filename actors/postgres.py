@@ -27,9 +27,12 @@ from actors.journal import (
     SentMessage,
     Snapshot,
     StoredTurn,
+    TenantPosition,
+    TenantTurn,
     TurnWrite,
 )
 from actors.slots import slot_of, slots_of
+from actors.tenant_turns import newest_of_tenant, turns_of_tenant
 from engine.behaviour import OutboxMessage
 
 STATEMENT_TIMEOUT_S = 30.0
@@ -190,6 +193,16 @@ class PostgresJournal:
         """See `Journal.heads`."""
         async with self._background.statement() as connection:
             return await heads(connection, entity_ids)
+
+    async def turns_of_tenant(self, tenant: str, after: TenantPosition, limit: int) -> list[TenantTurn]:
+        """See `Journal.turns_of_tenant`."""
+        async with self._background.statement() as connection:
+            return await turns_of_tenant(connection, tenant, after, limit)
+
+    async def newest_of_tenant(self, tenant: str) -> TenantPosition:
+        """See `Journal.newest_of_tenant`."""
+        async with self._background.statement() as connection:
+            return await newest_of_tenant(connection, tenant)
 
     async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         """See `Journal.save_snapshots`."""

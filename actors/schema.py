@@ -36,7 +36,17 @@ journal = sa.Table(
     sa.Column("body", BYTEA, nullable=False),
     sa.Column("chain", BYTEA, nullable=False),
     sa.Column("meta", BYTEA, nullable=False),
+    sa.Column("xact", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("slot", "entity_id", "command_id", name="journal_command"),
+    sa.Index(
+        "journal_feed",
+        sa.text("split_part(entity_id, '/'::text, 1)"),
+        "xact",
+        "slot",
+        "entity_id",
+        "seq",
+        postgresql_where=sa.text("strpos(entity_id, '/~'::text) = 0"),
+    ),
     postgresql_partition_by="HASH (slot)",
 )
 

@@ -10,8 +10,9 @@ _OWN = "own AS MATERIALIZED (SELECT 1 FROM shards WHERE shard = %(shard)b AND te
 
 _JOURNAL = """
 j AS (
-    INSERT INTO journal (slot, entity_id, seq, command_id, input_hash, term, at, body, chain, meta)
-    SELECT slot, entity_id, seq, command_id, input_hash, %(term)b, at, body, chain, meta
+    INSERT INTO journal (slot, entity_id, seq, command_id, input_hash, term, at, body, chain, meta, xact)
+    SELECT slot, entity_id, seq, command_id, input_hash, %(term)b, at, body, chain, meta,
+        (SELECT pg_current_xact_id()::text::bigint)
     FROM unnest(%(slots)b::bigint[], %(entities)b::text[], %(seqs)b::bigint[], %(commands)b::text[],
         %(hashes)b::bytea[], %(times)b::timestamptz[], %(bodies)b::bytea[], %(chains)b::bytea[], %(metas)b::bytea[])
         AS n (slot, entity_id, seq, command_id, input_hash, at, body, chain, meta)
@@ -177,6 +178,22 @@ SELECT q.entity_id, j.seq
 FROM unnest(%(slots)b::bigint[], %(entities)b::text[]) AS q (slot, entity_id)
 CROSS JOIN LATERAL (SELECT seq FROM journal WHERE slot = q.slot::int AND entity_id = q.entity_id COLLATE "C"
     ORDER BY seq DESC LIMIT 1) AS j"""
+
+_OF_TENANT = """
+split_part(entity_id, '/', 1) = %(tenant)b COLLATE "C" AND strpos(entity_id, '/~') = 0
+    AND xact < (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"""
+"""Turns of a tenant's users below every transaction that still runs: none with a lower `xact` can appear later. Word
+for word the expression and the condition of the index `journal_feed`."""
+
+TURNS_OF_TENANT = f"""
+SELECT xact, slot, entity_id, seq, command_id, at, body, chain FROM journal
+WHERE {_OF_TENANT.strip()}
+    AND (xact, slot, entity_id, seq) > (%(xact)b, %(slot)b::int, %(entity_id)b COLLATE "C", %(seq)b)
+ORDER BY xact, slot, entity_id, seq LIMIT %(limit)b"""
+
+NEWEST_OF_TENANT = f"""
+SELECT xact, slot, entity_id, seq FROM journal WHERE {_OF_TENANT.strip()}
+ORDER BY xact DESC, slot DESC, entity_id DESC, seq DESC LIMIT 1"""
 
 DUE_TIMERS = """
 (SELECT wakes, entity_id, timer_id, due, tries, body FROM timers

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import structs
 
 from actors.journal import (
+    BEGINNING,
     Conflict,
     DataRejected,
     DueTimer,
@@ -19,6 +20,8 @@ from actors.journal import (
     SentMessage,
     Snapshot,
     StoredTurn,
+    TenantPosition,
+    TenantTurn,
     TurnWrite,
 )
 from actors.slots import shard_of
@@ -34,6 +37,8 @@ class MemoryStore:
         self.terms: dict[int, int] = {}
         self.layout: int | None = None
         self.rows: dict[str, list[JournalRow]] = {}
+        self.committed: list[TenantTurn] = []
+        """Every turn in the order of commits."""
         self.commands: dict[tuple[str, str], JournalRow] = {}
         self.transactions: dict[tuple[str, str], bytes] = {}
         self.identities: dict[tuple[str, str, str, str], bytes] = {}
@@ -111,8 +116,11 @@ class MemoryJournal:
             if row.seq <= head or (row.entity_id, row.command_id) in self.store.commands or keys & taken:
                 raise Conflict(f"{row.entity_id} already has seq {row.seq} or {row.command_id}")
             taken |= keys
+        xact = self.store.committed[-1].position.xact + 1 if self.store.committed else 1
         for turn in turns:
             self._keep(turn)
+            position = TenantPosition(xact, turn.row.slot, turn.row.entity_id, turn.row.seq)
+            self.store.committed.append(TenantTurn(position, _stored(turn.row)))
         self.batches.append(len(turns))
 
     def _keep(self, turn: TurnWrite) -> None:
@@ -241,6 +249,20 @@ class MemoryJournal:
     async def heads(self, entity_ids: Sequence[str]) -> dict[str, int]:
         """See `Journal.heads`."""
         return {entity_id: len(self.store.rows.get(entity_id, ())) for entity_id in entity_ids}
+
+    async def turns_of_tenant(self, tenant: str, after: TenantPosition, limit: int) -> list[TenantTurn]:
+        """See `Journal.turns_of_tenant`."""
+        return [found for found in self._of_tenant(tenant) if found.position > after][:limit]
+
+    async def newest_of_tenant(self, tenant: str) -> TenantPosition:
+        """See `Journal.newest_of_tenant`."""
+        return max((found.position for found in self._of_tenant(tenant)), default=BEGINNING)
+
+    def _of_tenant(self, tenant: str) -> list[TenantTurn]:
+        users = [found for found in self.store.committed if found.position.entity_id.startswith(f"{tenant}/")]
+        return sorted(
+            (found for found in users if "/~" not in found.position.entity_id), key=lambda found: found.position
+        )
 
     async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         """See `Journal.save_snapshots`."""
