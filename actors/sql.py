@@ -186,7 +186,7 @@ split_part(entity_id, '/', 1) = %(tenant)b COLLATE "C" AND strpos(entity_id, '/~
 for word the expression and the condition of the index `journal_feed`."""
 
 TURNS_OF_TENANT = f"""
-SELECT xact, slot, entity_id, seq, command_id, at, body, chain FROM journal
+SELECT xact, slot, entity_id, seq, command_id, at, body, chain, meta FROM journal
 WHERE {_OF_TENANT.strip()}
     AND (xact, slot, entity_id, seq) > (%(xact)b, %(slot)b::int, %(entity_id)b COLLATE "C", %(seq)b)
 ORDER BY xact, slot, entity_id, seq LIMIT %(limit)b"""

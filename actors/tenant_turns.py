@@ -48,8 +48,8 @@ async def turns_of_tenant(
     asked |= {"entity_id": after.entity_id, "seq": after.seq}
     cursor = await connection.cursor(binary=True).execute(sql.TURNS_OF_TENANT, asked)
     return [
-        TenantTurn(TenantPosition(xact, slot, entity_id, seq), StoredTurn(seq, command_id, at, body, chain))
-        for xact, slot, entity_id, seq, command_id, at, body, chain in await cursor.fetchall()
+        TenantTurn(TenantPosition(xact, slot, entity_id, seq), StoredTurn(seq, command_id, at, body, chain, meta))
+        for xact, slot, entity_id, seq, command_id, at, body, chain, meta in await cursor.fetchall()
     ]
 
 

@@ -27,6 +27,7 @@ from actors.process import ProcessMeasures
 from actors.read_model import ReadModel
 from actors.runtime import Unavailable
 from actors.spent_tickets import SpentTicketTable
+from actors.tenant_turns import PooledTenantTurns
 from actors.transport import Transport, TransportLost
 from adapters.hosts.sandbox import SandboxHost, Submit, left_alone
 from adapters.notify.outbox_file import OutboxFile
@@ -64,6 +65,7 @@ from serve.observe.observatory import Observatory
 from serve.problems import UNREADABLE, Trouble, of_decode, of_outcome, of_validation
 from serve.services import Services
 from serve.settings import RuntimeConfig
+from serve.tenant_feed import TenantFeed
 
 LIVE_PATH = "/api/v1/live"
 TRAVEL_APP_PATH = "/api/v1/expenses/real-time"
@@ -185,6 +187,7 @@ async def open_services(
         if observatory is not None:
             observatory.add(runtime.series)
             observatory.add(lambda: measures.seen(passwords, pool))
+        feed = TenantFeed(PooledTenantTurns(pool), KINDS, ports.SystemClock())
         try:
             yield Services(
                 runtime=runtime,
@@ -193,6 +196,7 @@ async def open_services(
                 accounts=Accounts(pool, keys, passwords, utc_now, lifetimes),
                 verifier=Verifier(keys),
                 tickets=Tickets(keys, SpentTicketTable(pool), utc_now, config.service_stream_s),
+                feed=feed,
                 keys=keys,
                 epoch=await placement.stream_id(config.postgres_url),
                 now=utc_now,
@@ -204,6 +208,7 @@ async def open_services(
                 observatory=observatory,
             )
         finally:
+            await feed.close()
             passwords.close()
             if boards is not None:
                 await boards.close()

@@ -16,6 +16,7 @@ from serve.auth.tickets import Tickets
 from serve.auth.tokens import Verifier
 from serve.gateways import Address, nowhere
 from serve.observe.observatory import Observatory
+from serve.tenant_feed import TenantFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Services:
     accounts: Accounts
     verifier: Verifier
     tickets: Tickets
+    feed: TenantFeed
     keys: KeyRing
     epoch: str
     now: Callable[[], datetime]

@@ -17,6 +17,7 @@ from serve.api import (
     balances,
     budgets,
     categories,
+    feed,
     gateways,
     groups,
     health,
@@ -62,6 +63,7 @@ ROUTES: list[Route] = [
     *tickets.ROUTES,
     *gateways.ROUTES,
     *turns.ROUTES,
+    *feed.ROUTES,
     *sandbox.ROUTES,
     *health.ROUTES,
 ]

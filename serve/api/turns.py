@@ -34,11 +34,12 @@ class EventView(Struct, frozen=True):
 
 
 class TurnView(Struct, frozen=True):
-    """A committed turn."""
+    """A committed turn. `request_id`: that of what caused it, where it had one."""
 
     seq: int
     at: str
     events: list[EventView]
+    request_id: str = ""
 
 
 class TurnPage(Struct, frozen=True):
@@ -50,12 +51,13 @@ class TurnPage(Struct, frozen=True):
     next_cursor: str | None = None
 
 
-class TurnItem(Struct, frozen=True):
+class TurnItem(Struct, frozen=True, omit_defaults=True):
     """A turn as it is sent: its events are JSON already, the very bytes of the socket's frame."""
 
     seq: int
     at: str
     events: Raw
+    request_id: str = ""
 
 
 class _Page(Struct, frozen=True):

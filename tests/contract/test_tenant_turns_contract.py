@@ -1,6 +1,6 @@
 """A tenant's turns in the order of commits: held against the double and real Postgres alike."""
 
-from actors.journal import BEGINNING, Journal, TenantPosition, TenantTurn
+from actors.journal import BEGINNING, Journal, StoredTurn, TenantPosition, TenantTurn
 from tests.support.rows import turn
 
 
@@ -29,7 +29,7 @@ async def test_every_turn_of_a_tenants_users_comes_once_and_in_the_order_of_comm
         assert [one.position for one in found] == sorted(one.position for one in found)
     row = turn("main/v", 1).row
     [stored] = [one.turn for one in found if one.position.entity_id == "main/v"]
-    assert (stored.command_id, stored.at, stored.body, stored.chain) == (row.command_id, row.at, row.body, row.chain)
+    assert stored == StoredTurn(1, row.command_id, row.at, row.body, row.chain, row.meta)
 
 
 async def test_groups_and_other_tenants_are_not_among_them(journal: Journal) -> None:

@@ -34,8 +34,10 @@ from serve.auth.tickets import Tickets
 from serve.auth.tokens import Issuer, Verifier
 from serve.composition import predict
 from serve.gateways import Address, nowhere
+from serve.live.ports import SystemClock
 from serve.outside import Secrets
 from serve.services import Services
+from serve.tenant_feed import Pause, TenantFeed
 from tests.support.memory_journal import MemoryJournal
 from tests.support.shards import FakeClock, running_shard
 from tests.support.spent_tickets import MemorySpentTickets
@@ -123,6 +125,7 @@ async def serving(
     clock_table: Any = None,
     boards: RedisBoards | None = None,
     gateways: Callable[[], Awaitable[list[Address]]] = nowhere,
+    feed_clock: Pause | None = None,
 ) -> AsyncIterator[Rest]:
     """Serve the routes on an empty journal. Lists and accounts, which are SQL, are not there unless they are given."""
     keys = load_or_create(folder / "keys")
@@ -132,6 +135,7 @@ async def serving(
     kinds = Kinds({USER: users, GROUP: GROUP_BEHAVIOUR})
     async with running_shard(journal, behaviour=kinds, clock=clock) as shard:
         runtime = LocalClient(shard, kinds, journal)
+        feed = TenantFeed(journal, kinds, feed_clock or SystemClock())
         services = Services(
             runtime=runtime,
             read_model=cast("ReadModel", read_model),
@@ -139,6 +143,7 @@ async def serving(
             accounts=cast("Accounts", None),
             verifier=Verifier(keys),
             tickets=Tickets(keys, MemorySpentTickets(), clock),
+            feed=feed,
             keys=keys,
             epoch="epoch",
             now=clock,

@@ -70,6 +70,7 @@ def client(tmp_path: Path, shards: Shards, storage: BrokenStorage) -> Iterator[T
         accounts=cast("Any", storage),
         verifier=Verifier(keys),
         tickets=cast("Any", None),
+        feed=cast("Any", None),
         keys=keys,
         epoch="epoch",
         now=lambda: NOW,
