@@ -62,6 +62,7 @@ from serve.live.limits import Limits as SocketLimits
 from serve.live.measures import LiveMeasures
 from serve.live.routes import with_socket
 from serve.observe.observatory import Observatory
+from serve.live.sse_route import with_stream
 from serve.problems import UNREADABLE, Trouble, of_decode, of_outcome, of_validation
 from serve.services import Services
 from serve.settings import RuntimeConfig
@@ -331,7 +332,7 @@ def live_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:
         logging_config=None,
     )
     # Serve strips its prefix from the path the application sees.
-    return with_socket(app, "/", LIVE_PATH)
+    return with_stream(with_socket(app, "/", LIVE_PATH), "/sse", f"{LIVE_PATH}/sse")
 
 
 def api_app(config: RuntimeConfig, connect: Connect = over_ray) -> Litestar:

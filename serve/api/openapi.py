@@ -45,6 +45,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     for route in routes:
         paths.setdefault(PREFIX + route.path, {})[route.method.value.lower()] = _operation(route, named)
     paths[f"{PREFIX}/live"] = {"get": _socket("Open the live socket (subprotocol boond.v1)")}
+    paths[f"{PREFIX}/live/sse"] = {"get": _stream()}
     paths[f"{PREFIX}/expenses/real-time"] = {"get": _socket("The same live socket, at the travel app's path")}
     return {
         "openapi": "3.1.0",
@@ -73,6 +74,29 @@ def _socket(summary: str) -> dict[str, Any]:
         "summary": summary,
         "tags": ["live"],
         "responses": {"101": {"description": "Switching protocols; the first frame authenticates"}},
+    }
+
+
+def _stream() -> dict[str, Any]:
+    words = {
+        "ticket": "of `POST /live/ticket`, instead of the token",
+        "last_event_id": "the `id` of the last event seen; the header `Last-Event-ID` goes before it",
+        "names": "`boond` or `jatour`",
+    }
+    parameters = [
+        {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
+        for name, text in words.items()
+    ]
+    events = "`event` is a frame's `t`, `data` the frame, `id` its position (turn, snapshot)"
+    answers: dict[str, Any] = {"200": {"description": events, "content": {"text/event-stream": {}}}}
+    answers |= {str(s): {"description": TITLES[s], "content": _problem()} for s in (401, 403, 422, 429, 503)}
+    return {
+        "operationId": "live_sse",
+        "summary": "Follow the live stream as server-sent events",
+        "tags": ["live"],
+        "parameters": parameters,
+        "responses": answers,
+        "security": [{"bearer": []}, {}],
     }
 
 

@@ -46,6 +46,11 @@ class Gateway:
         self._empty.set()
 
     @property
+    def ports(self) -> Ports:
+        """What it works with."""
+        return self._ports
+
+    @property
     def sockets(self) -> int:
         """How many sockets are open here."""
         return len(self._connections)

@@ -14,6 +14,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     """From one heartbeat to the next; the first comes after a random part of it."""
     expiring_s: float = 60.0
     """How long before the token's end `expiring` is sent."""
+    comment_s: float = 15.0
+    """After how long without an event a stream of server-sent events carries a comment: below the 30 s and more after
+    which proxies cut what is silent."""
     tick_s: float = 0.5
     """How often deadlines are looked at: the grain of every time-out here."""
     frame_bytes_max: int = 65_536
