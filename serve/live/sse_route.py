@@ -14,9 +14,9 @@ from serve import request_ids
 from serve.live import positions
 from serve.live.gateway import Gateway
 from serve.live.names import Names
+from serve.live.origins import admits
 from serve.live.outbound import Disconnected
 from serve.live.protocol import Auth, Position
-from serve.live.routes import admits
 from serve.live.sse import Headers, SseWire, refuse
 from serve.problems import Trouble, field_trouble, of_validation
 
@@ -52,23 +52,24 @@ class _StreamRoute:
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         given = _headers(scope)
         allowed: Sequence[str] = self._app.state.get("origins", ())
-        origin = given.get(b"origin")
+        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+        welcome = admits(origins, given.get(b"host"), allowed)
         headers = [(request_ids.HEADER, request_ids.accept(given.get(request_ids.HEADER, "")).encode())]
         if allowed:
             headers.append((b"vary", b"origin"))
-        if origin is not None and origin in allowed:
-            headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
+        if allowed and origins and welcome:
+            headers.append((b"access-control-allow-origin", origins[0].encode("latin-1")))
         with contextlib.suppress(Disconnected):
             try:
+                if not welcome:
+                    self._app.state.gateway.measures.turned_away.inc("origin")
+                    raise Trouble(403, "This origin may not open streams here.", name="forbidden")
                 await self._serve(scope, given, receive, send, headers)
             except Trouble as trouble:
                 await refuse(send, trouble, headers)
 
     async def _serve(self, scope: Any, given: dict[bytes, str], receive: Any, send: Any, headers: Headers) -> None:
         gateway: Gateway = self._app.state.gateway
-        if not admits(given.get(b"origin"), given.get(b"host"), self._app.state.get("origins", ())):
-            gateway.measures.turned_away.inc("origin")
-            raise Trouble(403, "This origin may not open streams here.", name="forbidden")
         if scope["method"] == "OPTIONS":
             await send({"type": "http.response.start", "status": 204, "headers": [*_PREFLIGHT, *headers]})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -78,7 +79,7 @@ class _StreamRoute:
         wire = SseWire(receive, send, _auth(scope, given), gateway.ports, gateway.limits, headers)
         beats = asyncio.create_task(_until_gone(wire))
         try:
-            await gateway.serve(wire)
+            await gateway.serve(wire, (scope.get("client") or ("",))[0])
         finally:
             beats.cancel()
 

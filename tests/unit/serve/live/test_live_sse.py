@@ -18,6 +18,7 @@ from tests.support.memory_runtime import MemoryRuntime
 
 ASHA = "main/asha"
 SITE = "https://app.example"
+LISTED = ("https://App.example:443", "https://other.example")
 LIMITS = Limits(queue_frames_max=64, history_frames_max=10, close_s=0.05)
 
 
@@ -104,7 +105,7 @@ def runtime(clock: ManualClock) -> MemoryRuntime:
 @pytest.fixture
 async def app(runtime: MemoryRuntime, clock: ManualClock) -> AsyncIterator[Litestar]:
     gateway = Gateway(ports(runtime, clock), LIMITS, "gateway-1")
-    served = Litestar(state=State({"gateway": gateway, "origins": (SITE,)}), openapi_config=None, logging_config=None)
+    served = Litestar(state=State({"gateway": gateway, "origins": LISTED}), openapi_config=None, logging_config=None)
     yield with_stream(served, "/sse", "/api/v1/live/sse")
     await gateway.close()
 
