@@ -20,6 +20,7 @@ from actors.collector import calm
 from serve import departure
 from serve.live.frugal import FrugalSocket
 from serve.live.guarded import GuardedSocket
+from serve.live.severable import SeverableHttp
 from serve.logs.process import begin_in_replica
 from serve.settings import RuntimeConfig, Settings
 
@@ -37,11 +38,13 @@ class _FrugalConfig(uvicorn.Config):
     """uvicorn's configuration without deflate (42 KB a socket) and with our limits; Serve has no setting for them."""
 
     protocol: type[GuardedSocket] = GuardedSocket
+    http_protocol: Any = "auto"
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options.setdefault("ws_per_message_deflate", False)
         options.setdefault("ws_max_size", FRAME_BYTES_MAX)
         options.setdefault("ws", self.protocol)
+        options.setdefault("http", self.http_protocol)
         super().__init__(*args, **options)
 
 
@@ -135,8 +138,8 @@ class Gateway:
     def __init__(self, process: str, builder: str, config: bytes) -> None:
         # Serve starts the replica's servers after this constructor.
         limit_sockets()
-        # Not so in Serve's own proxy, which watches the sockets it passes on.
-        _FrugalConfig.protocol = FrugalSocket
+        # Not so in Serve's own proxy, which watches the sockets it passes on, and pickles what it knows of a request.
+        _FrugalConfig.protocol, _FrugalConfig.http_protocol = FrugalSocket, SeverableHttp
         leave_request_ids_to_us()
         self._builder = builder
         self._app: Any = None

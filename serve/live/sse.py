@@ -61,9 +61,15 @@ class SseWire:
         self._epoch, self._clock, self._jitter, self._limits = ports.epoch, ports.clock, ports.jitter, limits
         self._headers = headers
         self._stage = Stage.PENDING
+        self._whole = False
         self._held = ""
         self._one_at_a_time = asyncio.Lock()
         self._sent_at = ports.clock.monotonic()
+
+    @property
+    def whole(self) -> bool:
+        """Whether the answer has its end, and the server has taken it."""
+        return self._whole
 
     async def receive(self) -> str:
         """Return the request as an `auth` frame, then wait for the client to leave."""
@@ -105,6 +111,7 @@ class SseWire:
                 await self._chunk(self._farewell(code, reason), more=False)
             else:
                 await refuse(self._send, _problem(code, reason), self._headers)
+            self._whole = True
 
     async def _write(self, text: str) -> None:
         async with self._one_at_a_time:

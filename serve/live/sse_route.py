@@ -17,6 +17,7 @@ from serve.live.names import Names
 from serve.live.origins import admits
 from serve.live.outbound import Disconnected
 from serve.live.protocol import Auth, Position
+from serve.live.severable import ABORT
 from serve.live.sse import Headers, SseWire, refuse
 from serve.problems import Trouble, field_trouble, of_validation
 
@@ -82,6 +83,15 @@ class _StreamRoute:
             await gateway.serve(wire, (scope.get("client") or ("",))[0])
         finally:
             beats.cancel()
+        if not wire.whole and (abort := scope.get("extensions", {}).get(ABORT)):
+            abort()
+            await _gone(receive)
+
+
+async def _gone(receive: Any) -> None:
+    """Wait until the server knows that its connection was cut, else it takes the answer for a broken one."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _until_gone(wire: SseWire) -> None:

@@ -41,6 +41,7 @@ from serve.auth.tokens import Issuer
 from serve.live.frugal import FrugalSocket
 from serve.live.gateway import Gateway
 from serve.live.protocol import CloseCode
+from serve.live.severable import SeverableHttp
 from serve.settings import RuntimeConfig
 from tests.support.postgres import new_database, server_url
 from tests.support.rest import alive
@@ -193,6 +194,7 @@ async def stack(
                 running,
                 log_level="warning",
                 lifespan="off",
+                http=SeverableHttp,
                 ws=FrugalSocket,
                 ws_per_message_deflate=False,
                 ws_max_size=FRAME_BYTES_MAX,
