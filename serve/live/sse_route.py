@@ -53,13 +53,13 @@ class _StreamRoute:
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         given = _headers(scope)
         allowed: Sequence[str] = self._app.state.get("origins", ())
-        origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
-        welcome = admits(origins, given.get(b"host"), allowed)
+        origin = given.get(b"origin")
+        welcome = admits(origin, given.get(b"host"), allowed)
         headers = [(request_ids.HEADER, request_ids.accept(given.get(request_ids.HEADER, "")).encode())]
         if allowed:
             headers.append((b"vary", b"origin"))
-        if allowed and origins and welcome:
-            headers.append((b"access-control-allow-origin", origins[0].encode("latin-1")))
+        if allowed and origin is not None and welcome:
+            headers.append((b"access-control-allow-origin", origin.encode("latin-1")))
         with contextlib.suppress(Disconnected):
             try:
                 if not welcome:
@@ -100,7 +100,12 @@ async def _until_gone(wire: SseWire) -> None:
 
 
 def _headers(scope: Any) -> dict[bytes, str]:
-    return {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
+    """Return the headers by name; the values of one given more than once, joined."""
+    given: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        text = value.decode("latin-1")
+        given[name] = f"{given[name]}, {text}" if name in given else text
+    return given
 
 
 def _auth(scope: Any, given: dict[bytes, str]) -> Auth:
