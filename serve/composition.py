@@ -61,8 +61,8 @@ from serve.live.gateway import Gateway
 from serve.live.limits import Limits as SocketLimits
 from serve.live.measures import LiveMeasures
 from serve.live.routes import with_socket
-from serve.observe.observatory import Observatory
 from serve.live.sse_route import with_stream
+from serve.observe.observatory import Observatory
 from serve.problems import UNREADABLE, Trouble, of_decode, of_outcome, of_validation
 from serve.services import Services
 from serve.settings import RuntimeConfig
