@@ -39,6 +39,8 @@ class Outcomes(Struct):
     phones: list[tuple[str, int, int, int]] = field(default_factory=list)
     """Of each phone: user, start, last `seq`, and the one it had to have seen when it left."""
     phone_resumes: int = 0
+    phone_unreachable: int = 0
+    """Times a phone could not open its socket within the client's patience, and tried anew."""
     feed_polls: int = 0
     feed_from: str = ""
 

@@ -17,7 +17,7 @@ from loadtests.payments import Payments
 from loadtests.run import run
 from loadtests.sending import Persistent, Till
 from loadtests.turns import read_turn
-from serve.client import LiveError, Position, Refused, Snapshot
+from serve.client import LiveError, Position, Refused, Snapshot, Unreachable
 from serve.client.blocking import Live, connect
 
 _SPEND_S = 20.0
@@ -38,6 +38,11 @@ class Screen:
         self._live_from_ns = 0
 
     @property
+    def is_out(self) -> bool:
+        """Whether the stream is open."""
+        return self._live is not None
+
+    @property
     def live(self) -> Live:
         """The open stream."""
         if self._live is None:
@@ -45,9 +50,16 @@ class Screen:
         return self._live
 
     def take_out(self) -> None:
-        """Open the stream, from where it was left."""
-        self._live = connect(self._url, self._token, resume=self._position)
-        self._live.__enter__()
+        """Open the stream, from where it was left; try for as long as nobody answers."""
+        while True:
+            live = connect(self._url, self._token, resume=self._position)
+            try:
+                live.__enter__()
+            except Unreachable:
+                self._notebook.outcomes.phone_unreachable += 1
+            else:
+                break
+        self._live = live
         self._live_from_ns = time.monotonic_ns()
         self._reader = gevent.spawn(self._follow, self._live)
 
@@ -78,8 +90,9 @@ class Screen:
                 self._notebook.heard(self.user, item.seq, external_id)
                 if seen is not None and seen.sent_ns is not None and seen.sent_ns >= self._live_from_ns:
                     self._notebook.took("push", seen.sent_ns, arrived_ns)
-        except LiveError:
-            return
+        except LiveError as error:
+            if self._live is live:
+                self._notebook.untyped(f"the stream of {self.user} ended by itself: {error!r}")
 
 
 class Phone(FastHttpUser):
@@ -110,8 +123,10 @@ class Phone(FastHttpUser):
     @override
     def on_stop(self) -> None:
         """See the last of what was acknowledged, and leave."""
-        self._screen.wait_for(self._acked, _GOODBYE_S)
         screen = self._screen
+        if not screen.is_out:
+            screen.take_out()
+        screen.wait_for(self._acked, _GOODBYE_S)
         screen.put_away()
         outcomes = self._notebook.outcomes
         outcomes.phones.append((screen.user, screen.start, screen.seq, max(screen.seq, self._acked)))

@@ -71,6 +71,7 @@ def metrics(scenario: Scenario, findings: Findings, outcomes: Outcomes, holders:
         "line_errors": sum(outcomes.line_errors.values()),
         "sent_share": outcomes.sent / outcomes.due if outcomes.due else math.nan,
         "sent_per_s": outcomes.sent / (scenario.warmup_s + scenario.duration_s),
+        "phones_heard_share": len(outcomes.phones) / scenario.phones if scenario.phones else 1.0,
         "measured_pushes": times["push"].total,
     }
     for metric, name, share in (

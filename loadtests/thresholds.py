@@ -58,6 +58,7 @@ PROMISES = (
     _none("gave_up", "requests not answered within 30 s of retries"),
     Threshold("acknowledged", Bound.AT_LEAST, 1, "events acknowledged: a run without any proves nothing"),
     Threshold("measured_pushes", Bound.AT_LEAST, 1, "pushes measured: the same"),
+    Threshold("phones_heard_share", Bound.AT_LEAST, 1.0, "phones that told what they had seen when they left"),
     Threshold("sockets_open_share", Bound.AT_LEAST, 1.0, "sockets that could be opened"),
 )
 """What holds in every scenario, whatever is killed."""

@@ -21,7 +21,7 @@ def holder(tally: Tally) -> Report:
 
 def run() -> tuple[Findings, Outcomes, list[Report]]:
     """Return what a run without fault leaves, two holders."""
-    outcomes = Outcomes(due=10, sent=10, acknowledged=10)
+    outcomes = Outcomes(due=10, sent=10, acknowledged=10, phones=[("asha", 0, 1, 1)] * STEADY.phones)
     tallies = [Tally(turns=5), Tally(turns=5)]
     for tally, nanos in zip(tallies, (4_000_000, 8_000_000), strict=True):
         tally.push.add_ns(nanos)
@@ -54,6 +54,13 @@ def test_what_one_holder_of_several_saw_is_missed(tally: Tally, metric: str) -> 
     found = report.metrics(STEADY, findings, outcomes, [*holders, holder(tally)])
     after = {miss.threshold.metric for miss in misses(table(STEADY), found)}
     assert after - before == {metric}
+
+
+def test_a_phone_that_left_without_a_word_is_missed() -> None:
+    findings, outcomes, holders = run()
+    outcomes.phones.pop()
+    missed = misses(table(STEADY), report.metrics(STEADY, findings, outcomes, holders))
+    assert "phones_heard_share" in {miss.threshold.metric for miss in missed}
 
 
 def test_what_a_client_can_act_on_is_no_miss() -> None:
