@@ -248,7 +248,10 @@ class Live(Kept):
             with self._change:
                 return self._stream.tick(time.monotonic())
         with self._change:
-            return self._stream.receive(text, time.monotonic(), room=not self._intake.full)
+            actions = self._stream.receive(text, time.monotonic(), room=not self._intake.full)
+            # A `ready` that resumes with nothing missed leads to no action, and `__enter__` waits for it.
+            self._change.notify_all()
+            return actions
 
     def _jammed(self) -> bool:
         return self._intake.full and not self._stream.spending and self._failure is None

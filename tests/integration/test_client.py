@@ -131,6 +131,17 @@ async def test_the_blocking_client_does_the_same(running: Stack) -> None:
     await all_gone(running)
 
 
+async def test_a_blocking_resume_with_nothing_missed_is_open_at_once(running: Stack) -> None:
+    def visit() -> bool:
+        with blocking.connect(running.url, running.token(), limits=QUICK) as live:
+            position = live.position
+        with blocking.connect(running.url, running.token(), resume=position, limits=QUICK) as again:
+            return again.position == position
+
+    async with asyncio.timeout(15):
+        assert await asyncio.to_thread(visit)
+
+
 async def test_a_blocking_bad_token_says_what_to_do(running: Stack) -> None:
     def visit() -> None:
         with pytest.raises(client.Unauthenticated, match="Log in again"):
