@@ -13,17 +13,17 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from serve.client import Live, Turn, connect
+from serve.client.address import is_loopback
 from serve.demo.account import Account
 from serve.demo.errors import DemoError, first_cause
 from serve.demo.lines import HEADING, Summary, resent_line, spend_line
-from serve.demo.live import LiveSocket, running
 from serve.demo.people import Person, people
 from serve.demo.stream import DemoEvent, stream
 
@@ -49,34 +49,43 @@ class Screen:
 class Player:
     """One person at play: sends their events in order, and waits for the push of each before the next."""
 
-    def __init__(self, account: Account, live_url: str, screen: Screen, summary: Summary, *, use_proxy: bool) -> None:
+    def __init__(self, account: Account, url: str, screen: Screen, summary: Summary) -> None:
         self.account = account
+        self._url = url
         self._screen = screen
         self._summary = summary
         self._jars: dict[str, tuple[str, int]] = {}
         self._bodies: dict[str, dict[str, Any]] = {}
         self._awaited: dict[str, asyncio.Future[float]] = {}
-        self._socket = LiveSocket(live_url, account.fresh_token, self._on_snapshot, self._on_turn, use_proxy=use_proxy)
 
     async def play(self, events: Sequence[DemoEvent], pace_s: float, advance: Any) -> None:
         """Send all events; `advance()` is called after each."""
-        async with running(self._socket):
+        async with connect(self._url, self.account.fresh_token) as live, asyncio.TaskGroup() as group:
+            reading = group.create_task(self._read(live))
             for event in events:
                 await self._send(event)
                 advance()
                 await asyncio.sleep(pace_s)
-        self._summary.reconnects += self._socket.reconnects
+            reading.cancel()
+        self._summary.reconnects += live.reconnects
+
+    async def _read(self, live: Live) -> None:
+        async for item in live.frames():
+            if isinstance(item, Turn):
+                self._on_turn(item, time.perf_counter())
+            else:
+                self._on_snapshot(item.data)
 
     def _on_snapshot(self, overview: Mapping[str, Any]) -> None:
         jars = overview["jars"]
         items = jars["items"] if isinstance(jars, dict) else jars
         self._jars = {jar["jar_id"]: (jar["name"], jar["balance"]) for jar in items}
 
-    def _on_turn(self, frame: Mapping[str, Any], arrived: float) -> None:
-        for event in frame["events"]:
-            if event["type"] != "transaction_recorded":
+    def _on_turn(self, turn: Turn, arrived: float) -> None:
+        for event in turn.events:
+            if event.type != "transaction_recorded":
                 continue
-            receipt = event["data"]
+            receipt = event.data
             for posting in receipt["jar_postings"]:
                 name, balance = self._jars.get(posting["jar_id"], ("jar", 0))
                 self._jars[posting["jar_id"]] = (name, balance + posting["amount"])
@@ -129,29 +138,20 @@ def planned_spending(events: Sequence[DemoEvent]) -> dict[str, int]:
     return dict(planned)
 
 
-def _live_url(url: str) -> str:
-    return f"{url.replace('http', 'ws', 1)}/api/v1/live"
-
-
-def _is_local(url: str) -> bool:
-    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
-
-
 async def play(url: str, crowd: Sequence[Person], events: Sequence[DemoEvent], run_id: str, pace_s: float) -> Summary:
     """Play `events` as `crowd` at `url`, all people at once, each in order; prints as it goes, returns the figures."""
     screen, summary, base = Screen(), Summary(), url.rstrip("/")
     by_person: dict[str, list[DemoEvent]] = defaultdict(list)
     for event in events:
         by_person[event.person].append(event)
-    use_proxy = not _is_local(base)
-    async with httpx.AsyncClient(base_url=f"{base}/api/v1", timeout=30, trust_env=use_proxy) as client:
+    async with httpx.AsyncClient(base_url=f"{base}/api/v1", timeout=30, trust_env=not is_loopback(base)) as client:
         players = []
         for person in crowd:
             account = Account(client, person, run_id)
             is_new = await account.enter()
             await account.make_ready(planned_spending(by_person[person.key]))
             screen.say(f"{person.email} {'signed up' if is_new else 'is back'}", "dim")
-            players.append(Player(account, _live_url(base), screen, summary, use_proxy=use_proxy))
+            players.append(Player(account, base, screen, summary))
         screen.say(HEADING, "bold")
         started = time.perf_counter()
         with screen.progress as progress:

@@ -183,3 +183,17 @@ async def _run_example(running: Stack, example: Path, external_id: str) -> list[
         process.kill()
         await process.wait()
     return [line[:14] if line.startswith("open") else line for line in lines]
+
+
+async def test_the_blocking_client_lives_in_greenlets(running: Stack) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gevent.monkey", "--module", "tests.support.greenlets"),
+        *(running.url, running.token(), "3"),
+        cwd=PAGE.parents[1],
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        printed, _ = await process.communicate()
+    assert process.returncode == 0
+    assert printed.decode().split("\n") == ["[2, 3, 4, 5, 6]"] * 4 + [""]
+    await all_gone(running)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from serve.client import Forbidden
 from serve.demo import play as demo
 from serve.demo.errors import DemoError, first_cause
 from serve.demo.lines import Summary
@@ -85,7 +86,7 @@ async def test_a_second_run_logs_in_and_makes_no_second_jar() -> None:
 async def test_a_socket_closed_for_good_ends_the_demo() -> None:
     with pytest.raises(BaseExceptionGroup) as ended:
         await played(Double(close_code=4003), events(10))
-    assert isinstance(first_cause(ended.value), DemoError)
+    assert isinstance(first_cause(ended.value), Forbidden)
     assert "4003" in str(first_cause(ended.value))
 
 
