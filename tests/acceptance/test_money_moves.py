@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.boond import Boond, purchase, receive, until
+from serve.client import connect
+from tests.acceptance.boond import Boond, purchase, until
 
 
 def jar_of(client: httpx.Client, **fields: Any) -> str:
@@ -333,14 +334,12 @@ def test_a_host_sees_instructions_and_what_they_came_to(wallet: httpx.Client, pe
 
 async def test_what_moves_arrives_on_the_socket(boond: Boond, person: httpx.Client) -> None:
     token = person.headers["Authorization"].removeprefix("Bearer ")
-    async with boond.live(token) as (ws, _):
-        assert (await receive(ws))["t"] == "snapshot"
+    async with asyncio.timeout(30), connect(boond.url, token) as live:
         body = purchase("L1", 19_725, category="food", status="authorised")
         await asyncio.to_thread(send, person, body)
         await asyncio.to_thread(send, person, {**body, "status": "settled"})
         effects: list[str] = []
         while len(effects) < 2:
-            frame = await receive(ws)
-            if frame["t"] == "turn":
-                effects += [e["data"]["effect"] for e in frame["events"] if e["type"].startswith("transaction")]
+            turn = await anext(live)
+            effects += [event.data["effect"] for event in turn.events if event.type.startswith("transaction")]
         assert effects == ["recorded", "settled"]

@@ -10,7 +10,8 @@ import httpx
 import psycopg
 from typing_extensions import override
 
-from tests.acceptance.boond import Boond, purchase, running, turns_until, until
+from serve.client import Position, connect
+from tests.acceptance.boond import Boond, purchase, running, until
 from tests.support.postgres import new_database, server_url
 
 
@@ -60,15 +61,15 @@ def saved(client: httpx.Client) -> int:
 
 
 async def resumed(boond: Boond, token: str, epoch: str, head: int) -> list[int]:
-    async with boond.live(token, {"epoch": epoch, "seq": 0}) as (ws, ready):
-        assert (ready["resumed"], ready["head"]) == (True, head)
-        return await turns_until(ws, head)
+    """Return the seqs of every turn up to the head, from the first."""
+    async with asyncio.timeout(60), connect(boond.url, token, resume=Position(epoch, 0)) as live:
+        return [(await anext(live)).seq for _ in range(head)]
 
 
 async def epoch_of(boond: Boond, token: str) -> str:
-    async with boond.live(token) as (_, ready):
-        epoch: str = ready["epoch"]
-        return epoch
+    async with connect(boond.url, token) as live:
+        assert live.position is not None
+        return live.position.epoch
 
 
 def check_everything_is_there(boond: Boond, token: str, acknowledged: dict[str, int], epoch: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -107,6 +108,36 @@ async def test_a_bad_token_says_what_to_do(running: Stack) -> None:
         await connect(running.url, running.token(role="service")).__aenter__()
     with pytest.raises(client.Unreachable, match="HTTP 40"):
         await connect(f"{running.url}/nowhere", running.token()).__aenter__()
+
+
+async def test_a_ticket_opens_each_line(running: Stack) -> None:
+    async with httpx.AsyncClient(base_url=f"{running.url}/api/v1", headers=running.bearer()) as http:
+
+        async def ticket() -> str:
+            sold = await http.post("/live/ticket")
+            return str(sold.json()["ticket"])
+
+        async with connect(running.url, ticket=ticket, limits=QUICK) as live:
+            running.hang_up(CloseCode.TOO_SLOW)
+            assert await pay(running, "T1") == await take(live, 1)
+            assert live.reconnects == 1
+
+
+async def test_a_token_that_ends_is_followed_by_a_fresh_one_on_the_same_line(running: Stack) -> None:
+    given: list[str] = []
+
+    def token() -> str:
+        given.append(running.token(lifetime_s=30 if not given else 900))
+        return given[-1]
+
+    async with connect(running.url, token, limits=QUICK) as live, asyncio.timeout(20):
+        while len(given) < 2:
+            await asyncio.sleep(0.01)
+        assert await pay(running, "T1") == await take(live, 1)
+        assert live.reconnects == 0
+        [connection] = running.live._connections
+        assert connection.session.principal is not None
+        assert connection.session.principal.expires_at > time.time() + 600
 
 
 async def test_the_blocking_client_does_the_same(running: Stack) -> None:
