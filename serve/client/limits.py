@@ -10,8 +10,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Turns read and not taken yet. Past it the socket is not read, and the server may close it (4108): it resumes."""
     expenses_max: int = 32
     """Expenses without an answer; further ones wait. The server takes 64 a socket."""
-    expense_bytes_max: int = 60_000
-    """Largest expense; the server closes a socket that sends more than 64 KiB in a frame."""
+    expense_bytes_max: int = 24_000
+    """Largest expense. All that wait are sent at once on a new line, and the server closes a socket that brings more
+    than 1 MiB at once (4008)."""
     inbound_bytes_max: int = 16_777_216
     """Largest frame taken in. An overview beyond it ends the stream with `BadFrame`."""
     connect_s: float = 10.0

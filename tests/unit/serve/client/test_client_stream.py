@@ -13,6 +13,7 @@ from serve.client.frames import Position
 from serve.client.limits import Limits
 from serve.client.retry import Pace, Verdict, judge
 from serve.client.stream import Phase, Stream
+from serve.live.limits import Limits as ServerLimits
 
 LIMITS = Limits()
 
@@ -255,6 +256,17 @@ def test_an_expense_goes_out_again_until_it_is_decided() -> None:
     assert [frame["id"] for frame in again] == [id_]
     assert say(stream, {"t": "receipt", "id": id_, "data": {"seq": 5}}) == [Answer(id_, receipt={"seq": 5})]
     assert say(stream, {"t": "receipt", "id": id_, "data": {"seq": 5}}) == []
+    assert not stream.spending
+
+
+def test_what_is_sent_at_once_on_a_new_line_is_no_flood_to_the_server() -> None:
+    server = ServerLimits()
+    assert LIMITS.expenses_max * LIMITS.expense_bytes_max < 2 * server.bytes_burst
+    assert LIMITS.expenses_max < min(server.frames_burst, server.expenses_in_flight_max)
+    assert LIMITS.auth_late_s < server.auth_s
+    stream = entered()
+    with pytest.raises(ValueError, match="at most 24000 bytes"):
+        stream.spend({"external_id": "T1", "description": "x" * 24_000})
     assert not stream.spending
 
 
