@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +43,20 @@ def connect(
     Raises `ValueError`; entering raises `LiveError`, or what the callable raises before the first stream.
     """
     return Live(address.socket_url(url), Source(token, ticket), resume, names, limits or Limits(), chance or Random())
+
+
+class Frames:
+    """The items of a stream. Unlike a generator it goes on after a step that was cancelled."""
+
+    def __init__(self, step: Callable[[], Awaitable[Item]]) -> None:
+        self._step = step
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Item:
+        """Return the next item, or raise what ended the stream."""
+        return await self._step()
 
 
 class Live(Kept):
@@ -87,10 +101,9 @@ class Live(Kept):
             if (turn := turn_of(await self._next())) is not None:
                 return turn
 
-    async def frames(self) -> AsyncIterator[Item]:
-        """Yield turns and snapshots as they come; nothing is raised for a reset."""
-        while True:
-            yield await self._next()
+    def frames(self) -> "Frames":
+        """Iterate over turns and snapshots as they come; nothing is raised for a reset."""
+        return Frames(self._next)
 
     async def spend(self, data: dict[str, Any]) -> Receipt:
         """Send an expense, a body of `POST /transactions`, until it is answered; return its receipt.
@@ -117,11 +130,11 @@ class Live(Kept):
                 raise self._failure
             self._news.clear()
             await self._news.wait()
-        item = self._intake.take()
-        self._room.set()
-        if self._intake.roomy:
+        if self._intake.nearly_roomy:
             await self._say(self._stream.roomy())
-        return item
+        # Nothing is awaited from here on: a consumer that is cancelled has not taken the item.
+        self._room.set()
+        return self._intake.take()
 
     async def _stop(self) -> None:
         self._stream.end()

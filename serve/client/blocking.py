@@ -140,11 +140,12 @@ class Live(Kept):
             self._change.wait_for(lambda: len(self._intake) or self._failure)
             if not len(self._intake):
                 raise self._failure or Closed("the stream has ended")
-            item = self._intake.take()
-            asking = self._stream.roomy() if self._intake.roomy else []
-            self._change.notify_all()
+            asking = self._stream.roomy() if self._intake.nearly_roomy else []
         self._say(asking)
-        return item
+        # Nothing waits from here on: a greenlet that is interrupted has not taken the item.
+        with self._change:
+            self._change.notify_all()
+            return self._intake.take()
 
     def _stop(self) -> None:
         with self._change:

@@ -27,9 +27,9 @@ class Intake:
         return len(self._queue) >= self._limits.queue_turns_max
 
     @property
-    def roomy(self) -> bool:
-        """Whether at most half of the places are taken."""
-        return len(self._queue) <= self._limits.queue_turns_max // 2
+    def nearly_roomy(self) -> bool:
+        """Whether at most half of the places are taken once the next item is."""
+        return len(self._queue) - 1 <= self._limits.queue_turns_max // 2
 
     def put(self, item: Item, epoch: str) -> None:
         """Keep an item of this stream."""

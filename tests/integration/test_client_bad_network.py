@@ -14,7 +14,7 @@ from random import Random
 import httpx
 import pytest
 
-from serve.client import Limits, connect
+from serve.client import Limits, Live, Turn, connect
 from serve.live.protocol import CloseCode
 from tests.acceptance.boond import purchase
 from tests.support.bad_network import CALM, BadNetwork, Weather, bad_network
@@ -136,6 +136,39 @@ async def test_an_application_that_does_not_read_costs_the_server_no_socket_and_
         async with asyncio.timeout(20):
             assert [(await anext(live)).seq for _ in receipts] == [receipt["seq"] for receipt in receipts]
         assert live.reconnects == 0
+
+
+async def take_all(live: Live, seen: list[int]) -> None:
+    """Take turns until cancelled."""
+    async for turn in live:
+        seen += [turn.seq]
+
+
+class Stuck:
+    """A socket whose sends do not return."""
+
+    async def send(self, text: str) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_turn_is_not_lost_when_taking_it_is_cancelled(running: Stack) -> None:
+    """The turn was taken first, and what had been left asked for afterwards, where it could be cancelled."""
+    async with connect(running.url, running.token("asha"), limits=Limits(queue_turns_max=5)) as live:
+        seqs = [(await live.spend(purchase(f"T{number}", 19_725)))["seq"] for number in range(20)]
+        seen: list[int] = []
+        line, live._socket = live._socket, Stuck()  # type: ignore[assignment]
+        taking = asyncio.create_task(take_all(live, seen))
+        await asyncio.wait({taking}, timeout=0.2)
+        taking.cancel()
+        await asyncio.wait({taking})
+        assert taking.cancelled()
+        live._socket = line
+        items = live.frames()
+        async with asyncio.timeout(20):
+            while len(seen) < len(seqs):
+                item = await anext(items)
+                seen += [item.seq] if isinstance(item, Turn) else []
+        assert seen == seqs
 
 
 async def all_gone(running: Stack) -> None:
