@@ -175,8 +175,11 @@ class Connection:
                 if effects and isinstance(effects[0], Redeem):
                     effects = await self._redeem(effects[0])
                 self._perform(effects)
-        except Disconnected:
-            return
+        except Disconnected as gone:
+            if gone.code == CloseCode.BAD_FRAME and self._closing is None:
+                # Refused where its bytes arrive, before a frame came this far.
+                self._closing = Close(CloseCode.BAD_FRAME, "a frame beyond the limits")
+                self._measures.frames_refused.inc()
 
     async def _redeem(self, check: Redeem) -> list[Effect]:
         try:

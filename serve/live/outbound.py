@@ -14,7 +14,11 @@ from serve.live.ports import Clock
 
 
 class Disconnected(Exception):
-    """The peer is gone; nothing more can be sent or received."""
+    """The peer is gone; nothing more can be sent or received. `code` is the close code, where there was one."""
+
+    def __init__(self, code: int | None = None) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Wire(Protocol):

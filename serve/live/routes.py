@@ -36,7 +36,7 @@ class AsgiWire:
         """Return the next message as it came, text or binary."""
         event = await self._receive()
         if event["type"] != "websocket.receive":
-            raise Disconnected
+            raise Disconnected(event.get("code"))
         text: str | None = event.get("text")
         return text if text is not None else event.get("bytes") or b""
 

@@ -5,12 +5,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from typing_extensions import override
 
 from actors.messages import Problem
 from actors.meters import Series
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits
-from tests.support.live_socket import Client, ports
+from serve.live.outbound import Disconnected
+from serve.live.protocol import CloseCode
+from tests.support.live_socket import Client, Wire, ports
 from tests.support.manual_clock import ManualClock, settle
 from tests.support.memory_runtime import MemoryRuntime
 
@@ -153,6 +156,18 @@ async def test_a_frame_that_ends_its_socket_is_counted(gateway: Gateway) -> None
     assert gateway.measures.frames_refused.value() == 1
     assert gateway.measures.frames_received.value() == 2
     assert gateway.measures.closed.value("4008") == 1
+
+
+async def test_a_frame_that_is_refused_where_its_bytes_arrive_is_counted_too(gateway: Gateway) -> None:
+    class Refusing(Wire):
+        @override
+        async def receive(self) -> str | bytes:
+            raise Disconnected(CloseCode.BAD_FRAME)
+
+    await gateway.serve(Refusing())
+    assert gateway.measures.frames_refused.value() == 1
+    assert gateway.measures.closed.value("4008") == 1
+    assert gateway.measures.closed.value("client") == 0
 
 
 async def test_expenses_are_counted_by_their_answer(gateway: Gateway) -> None:
