@@ -95,6 +95,7 @@ async def test_the_only_replica_that_ends_by_a_signal_costs_a_resume(
     async with Crowd(movable, 20, 2).connected() as crowd:
         os.kill(replica, how)
         await crowd.until(lambda: replica not in replicas(movable, "live"), "the process has ended")
+        await crowd.until(lambda: all(phone.closes for phone in crowd.phones), "every socket has ended")
         await crowd.everybody_is_back()
         await crowd.every_turn_is_seen()
         assert set(crowd.closes) == {code}
