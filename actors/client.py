@@ -22,6 +22,7 @@ from actors.messages import Envelope, Frame, Outcome, Pull, Pulled
 from actors.meters import Series
 from actors.runtime import Unavailable
 from actors.slots import shard_of
+from actors.tracing import TRACES, some
 from actors.transport import Transport, TransportLost
 from actors.wire import decode_pulled, encode_pull
 from engine.behaviour import Behaviour
@@ -66,6 +67,8 @@ class Sender:
 
         Raises `Unavailable`, and carries out nothing, when a queue has no room for its part.
         """
+        if TRACES.on and envelopes and envelopes[0].meta.trace:
+            envelopes = some(envelopes)
         shards = [self.shard_of(envelope.entity_id) for envelope in envelopes]
         for shard, part in Counter(shards).items():
             if not self._lanes[shard].room_for(part):

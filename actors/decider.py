@@ -15,7 +15,7 @@ from actors.committer import Committer
 from actors.entity import Activation, Lifecycle
 from actors.journal import DueTimer, KnownCommand, Reading
 from actors.kinds import Kinds, UnknownKind
-from actors.messages import LETTER, Envelope, Meta, Outcome, Problem
+from actors.messages import LETTER, Meta, Outcome, Problem
 from actors.residents import Residents
 from actors.turns import Batch, Item, Twin, poisoned, unavailable
 from actors.wire import encode_meta
@@ -114,7 +114,7 @@ class Decider:
             return
         try:
             if envelope.opening is not None and not activation.opened:
-                self._open(activation, envelope, envelope.opening)
+                self._open(activation, item, envelope.opening)
             if envelope.command_id is None:
                 outcome = self._query(item, activation)
             else:
@@ -133,13 +133,13 @@ class Decider:
         if activation.lifecycle is not Lifecycle.ACTIVE:
             self._residents.retire(activation)
 
-    def _open(self, activation: Activation, envelope: Envelope, defaults: bytes) -> None:
+    def _open(self, activation: Activation, item: Item, defaults: bytes) -> None:
         """Run the command that must come first, if it has not yet, as a turn of its own."""
         encoded = bytes(defaults)
         opening = activation.behaviour.opening(activation.state, self._defaults(activation.behaviour, encoded))
         if opening is not None:
             digest = sha256(encoded).digest()
-            self._turn(activation, opening, OPENING_ID, digest, envelope.meta, _NO_FACTS)
+            self._turn(activation, opening, OPENING_ID, digest, item.meta, _NO_FACTS)
         activation.opened = True
 
     def _time(self, activation: Activation, fires: DueTimer | None = None) -> datetime:
@@ -163,9 +163,7 @@ class Decider:
             return self._outcome(activation, "replayed", twin.turn, answer)
         looks_back = item.needs or item.identities
         facts = self._facts(activation, item, reading) if looks_back else _NO_FACTS
-        turn, answer = self._turn(
-            activation, item.command, command_id, item.input_hash, item.envelope.meta, facts, item
-        )
+        turn, answer = self._turn(activation, item.command, command_id, item.input_hash, item.meta, facts, item)
         return self._outcome(activation, "done", turn, answer)
 
     @staticmethod

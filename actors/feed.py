@@ -20,6 +20,7 @@ from actors.kinds import Kinds
 from actors.limits import Limits
 from actors.measures import ShardMeasures
 from actors.messages import Frame, Meta, Pull, Pulled
+from actors.tracing import Span, begin
 from actors.wire import decode_meta
 from engine.behaviour import Behaviour, Turn
 
@@ -66,6 +67,8 @@ class Feed:
         self._measures = measures
         self._ring: deque[Frame] = deque()
         self._ring_bytes = 0
+        self._spans: dict[int, Span] = {}
+        """Of the frames in the ring that are recorded and that no gateway has taken, by position."""
         self._first = 1
         """Position of the oldest frame in the ring; the next frame's is `_first + len(_ring)`."""
         self._gateways: dict[str, Gateway] = {}
@@ -93,12 +96,20 @@ class Feed:
         for frame in frames:
             self._ring.append(frame)
             self._ring_bytes += _size(frame)
+            if frame.trace and (span := begin("feed", frame.trace)):
+                self._spans[self._end - 1] = span
             touched |= self._listeners.get(frame.entity_id, set())
         while len(self._ring) > self._limits.ring_frames_max or self._ring_bytes > self._limits.ring_bytes_max:
             self._ring_bytes -= _size(self._ring.popleft())
+            self._taken(self._first)
             self._first += 1
         for name in touched:
             self._gateways[name].release()
+
+    def _taken(self, position: int) -> None:
+        """A frame has left for the first gateway that wanted it, or nobody came for it in time."""
+        if self._spans and (span := self._spans.pop(position, None)):
+            span.end()
 
     async def pull(self, request: Pull) -> Pulled:
         """See `Pull` and `Pulled`. Raises `JournalError` when heads cannot be read: pull again with the same set."""
@@ -155,6 +166,7 @@ class Feed:
                 return position, frames
             frames.append(frame)
             size += _size(frame)
+            self._taken(position)
         return self._end, frames
 
     async def _subscribe(

@@ -15,11 +15,13 @@ from msgspec import Struct
 from actors.cause import REQUEST_ID
 from actors.measures import LaneMeasures
 from actors.messages import Envelope, Outcome, Problem
+from actors.tracing import TRACES, story_of, within
 from actors.transport import Transport, TransportLost
 from actors.wire import decode_outcomes, encode_envelopes
 
 _log = logging.getLogger(__name__)
 
+WAITS = "lane wait"
 _FRAMING = 120
 """Bytes of an envelope or an outcome around its body, generously."""
 
@@ -66,10 +68,11 @@ class Answers:
 class Entry:
     """One envelope on its way."""
 
-    __slots__ = ("answers", "deadline", "envelope", "index", "size", "tries")
+    __slots__ = ("answers", "deadline", "envelope", "index", "size", "story", "tries")
 
     def __init__(self, envelope: Envelope, answers: Answers, index: int, deadline: float) -> None:
-        self.envelope = envelope
+        self.story = story_of(envelope, "submit", WAITS) if TRACES.on else None
+        self.envelope = envelope if self.story is None else within(envelope, self.story.span.context)
         self.answers = answers
         self.index = index
         self.deadline = deadline
@@ -180,6 +183,8 @@ class Lane:
         measures, loop = self._measures, get_running_loop()
         began = loop.time()
         measures.call_commands.observe(len(entries))
+        if TRACES.on:
+            _tell(entries, "call")
         try:
             async with timeout(self._limits.call_s_max):
                 blob = await self._transport.submit(self._shard, encode_envelopes([e.envelope for e in entries]))
@@ -203,6 +208,8 @@ class Lane:
         for entry, outcome in zip(entries, outcomes, strict=True):
             if outcome.status == "unavailable" and loop.time() < entry.deadline and not entry.answers.future.done():
                 again[entry.envelope.entity_id].append(entry)
+                if entry.story is not None:
+                    entry.story.enter(WAITS)
             else:
                 self._finish(entry, outcome)
         for entity_id in {entry.envelope.entity_id for entry in entries} - set(again):
@@ -213,6 +220,8 @@ class Lane:
 
     def _finish(self, entry: Entry, outcome: Outcome) -> None:
         self._count -= 1
+        if entry.story is not None:
+            entry.story.end(status=outcome.status, shard=self._shard, tries=entry.tries + 1)
         if outcome.status == "unavailable":
             self._measures.unavailable.inc()
         if outcome.body is not None:
@@ -251,3 +260,10 @@ class Lane:
         self._behind.clear()
         for entry in waiting:
             self._fail(entry, "the client is closed")
+
+
+def _tell(entries: list[Entry], stage: str) -> None:
+    """Say which stage those that are recorded enter."""
+    for entry in entries:
+        if entry.story is not None:
+            entry.story.enter(stage)

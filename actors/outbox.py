@@ -18,6 +18,7 @@ from actors.cause import REQUEST_ID, TRACE, about
 from actors.journal import Journal, JournalError, SentMessage
 from actors.limits import Limits
 from actors.measures import ShardMeasures
+from actors.tracing import Span, begin
 from actors.wire import decode_meta
 from engine.behaviour import OutboxMessage, OutboxRow
 
@@ -143,10 +144,12 @@ class Pump:
     async def _deliver(self, message: SentMessage) -> bool:
         """Deliver one, on behalf of the request that caused its turn."""
         began = perf_counter()
+        span: Span | None = None
         try:
             meta = decode_meta(message.meta)
             REQUEST_ID.set(meta.request_id)
-            TRACE.set(meta.trace)
+            span = begin("deliver", meta.trace)
+            TRACE.set(meta.trace if span is None else span.context)
             async with timeout(self._limits.outbox_delivery_s_max):
                 await self._handler(message)
         except CancelledError:
@@ -164,6 +167,8 @@ class Pump:
             return False
         finally:
             self._measures.delivery_seconds.observe(perf_counter() - began, self._channel)
+            if span is not None:
+                span.end(channel=self._channel, tries=message.tries + 1)
         _log.debug(
             "message %s (%s) is delivered", message.outbox_id, message.channel, extra=about(entity=message.entity_id)
         )

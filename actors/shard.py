@@ -32,6 +32,7 @@ from actors.outbox import Handler, Outbox
 from actors.residents import Residents
 from actors.snapshot_writer import SnapshotWriter
 from actors.timers import Timers, envelope_of
+from actors.tracing import TRACES
 from actors.turns import Batch, Call, Item, poisoned, unavailable
 from engine.behaviour import Behaviour
 
@@ -179,6 +180,9 @@ class EntityShard:
         if reason:
             self.measures.overloads.inc()
             return [unavailable(reason)] * len(items)
+        if TRACES.on:
+            for item in items:
+                item.trace()
         self._queue.extend(items)
         self._queue_bytes += size
         self._wake.set()
@@ -328,6 +332,8 @@ class EntityShard:
         if self._state in ("fenced", "disconnected"):
             self._refuse(items, f"shard {self._shard} is {self._state}")
             return None
+        if TRACES.on:
+            _enter(items, "facts read")
         try:
             began = perf_counter()
             reading = await self._activator.prepare(items)
@@ -360,6 +366,8 @@ class EntityShard:
         for item in items:
             activation = self._residents.use(item.envelope.entity_id, self._now())
             if activation is not None:
+                if item.story is not None:
+                    item.story.enter("decide")
                 try:
                     self._decider.carry_out(item, activation, reading)
                 except StaleMemory as stale:
@@ -370,6 +378,8 @@ class EntityShard:
                 item.resolve(poisoned("the journal of this entity cannot be read by this release"))
             else:
                 again.append(item)
+            if item.story is not None:
+                item.story.enter("commit")
             measures.lap(QUERY if item.envelope.command_id is None else COMMAND)
         self._again(again, redone)
         self._committer.nudge()
@@ -515,3 +525,10 @@ def _tell(batch: Batch) -> None:
             len(batch.made) - 1,
             extra=about(request_id=meta.request_id, entity=activation.entity_id, seq=turn.seq, origin=meta.origin),
         )
+
+
+def _enter(items: list[Item], stage: str) -> None:
+    """Say which stage the items that are recorded enter."""
+    for item in items:
+        if item.story is not None:
+            item.story.enter(stage)

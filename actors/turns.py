@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from actors.entity import Activation
 from actors.journal import DueTimer, Snapshot, TurnWrite
 from actors.messages import Envelope, Meta, Outcome, Problem
+from actors.tracing import Story, story_of, within
 from engine.behaviour import Turn
 
 
@@ -60,8 +61,10 @@ class Item:
         "identities",
         "index",
         "input_hash",
+        "meta",
         "needs",
         "size",
+        "story",
     )
 
     def __init__(self, call: Call, index: int, envelope: Envelope, fires: DueTimer | None = None) -> None:
@@ -76,10 +79,22 @@ class Item:
         self.needs: Sequence[str] = ()
         self.identities: Sequence[tuple[str, str, str]] = ()
         self.answered = False
+        self.meta = envelope.meta
+        """What the turn is kept with: its place in a trace is its own."""
+        self.story: Story | None = None
+
+    def trace(self) -> None:
+        """Begin to record what becomes of it, if it is one of those that are recorded."""
+        self.story = story_of(self.envelope, "turn" if self.envelope.command_id else "read", "queue wait")
+        if self.story is not None:
+            self.meta = within(self.envelope, self.story.span.context).meta
 
     def resolve(self, outcome: Outcome) -> None:
         """Answer the envelope, once."""
         self.answered = True
+        if self.story is not None:
+            self.story.end(status=outcome.status, seq=outcome.seq, request_id=self.meta.request_id)
+            self.story = None
         self.call.resolve(self, outcome)
 
 

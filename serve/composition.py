@@ -161,7 +161,7 @@ def host_config(config: RuntimeConfig) -> HostConfig:
         behaviour="serve.composition:KINDS",
         outside="serve.outside:of_instance",
         handlers="serve.composition:outbox_handlers",
-        begin="serve.logs.process:begin_in_host",
+        begin="serve.observing:begin_in_host",
         sandbox=config.sandbox,
         told=msgspec.json.encode(config),
         limits=limits,

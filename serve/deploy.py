@@ -21,7 +21,7 @@ from serve import departure
 from serve.live.frugal import FrugalSocket
 from serve.live.guarded import GuardedSocket
 from serve.live.severable import SeverableHttp
-from serve.logs.process import begin_in_replica
+from serve.observing import begin_in_replica
 from serve.settings import RuntimeConfig, Settings
 
 LIVE_PREFIX = "/api/v1/live"

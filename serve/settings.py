@@ -203,6 +203,24 @@ class Settings(Struct, frozen=True, kw_only=True):
             "that docs/benchmarks.md names, and the endpoint answers 404.",
         ),
     ] = True
+    traces: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
+            description="Where OpenTelemetry spans go, an OTLP/HTTP collector such as `http://127.0.0.1:4318`. Empty: "
+            "nothing is recorded, at no cost. What it needs beyond (headers, certificates) are "
+            "`OTEL_EXPORTER_OTLP_*` variables.",
+        ),
+    ] = ""
+    traces_ratio: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Which part of the requests is traced, unless the caller's `traceparent` has decided. All of "
+            "them (1) cost some hundred µs a request.",
+        ),
+    ] = 0.01
     money_host: Annotated[
         str,
         Meta(
@@ -251,6 +269,8 @@ class RuntimeConfig(Struct, frozen=True, kw_only=True):
     log_level: str = "warning"
     log_format: str = "text"
     metrics: bool = True
+    traces: str = ""
+    traces_ratio: float = 0.01
     money_host: str = "sandbox"
     redis_url: str = ""
     """Empty where there is no Redis: no leaderboard can be shown."""

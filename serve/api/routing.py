@@ -24,6 +24,7 @@ from msgspec import Struct
 from actors.cause import REQUEST_ID, about
 from actors.messages import Envelope, Outcome
 from actors.runtime import Unavailable
+from actors.tracing import TRACES, root
 from engine.commands import Command
 from serve import envelopes, request_ids
 from serve.auth.errors import Busy, TokenRefused
@@ -185,6 +186,7 @@ def handlers(
 def _handler(route: Route, services: Callable[[], Services], stripped: str | None) -> HTTPRouteHandler:
     decoder = msgspec.json.Decoder(route.body) if route.body is not None else None
     bare = route.may_be_bare
+    name = _name(route)
 
     async def serve(request: Request[Any, Any, Any]) -> ASGIApp:
         began = time.perf_counter()
@@ -193,6 +195,7 @@ def _handler(route: Route, services: Callable[[], Services], stripped: str | Non
         headers = dict(reversed(list(request.scope["headers"])))
         request_id = request_ids.accept(headers.get(request_ids.HEADER, b"").decode("latin-1"))
         REQUEST_ID.set(request_id)
+        span = root(name, headers.get(b"traceparent", b"").decode("latin-1")) if TRACES.on else None
         principal = None
         try:
             async with timeout(ANSWER_S):
@@ -205,15 +208,17 @@ def _handler(route: Route, services: Callable[[], Services], stripped: str | Non
             measures.end()
         took_s = time.perf_counter() - began
         measures.answered(route.method.value, route.path, answer.status, took_s)
+        if span is not None:
+            span.end(status=answer.status, request_id=request_id)
         if ACCESS.isEnabledFor(logging.INFO):
             _note(route, answer.status, took_s, principal)
         return respond(answer, request_id)
 
     path = re.sub(r"\{(\w+)\}", r"{\1:str}", route.path)
     paths = [PREFIX + path] if stripped is None else [PREFIX + path, path.removeprefix(stripped)]
-    return HTTPRouteHandler(
-        paths, http_method=[route.method], status_code=200, include_in_schema=False, name=_name(route)
-    )(serve)
+    return HTTPRouteHandler(paths, http_method=[route.method], status_code=200, include_in_schema=False, name=name)(
+        serve
+    )
 
 
 def _note(route: Route, status: int, took_s: float, principal: Principal | None) -> None:

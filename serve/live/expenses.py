@@ -8,6 +8,7 @@ from msgspec import Raw
 
 from actors.cause import REQUEST_ID, about
 from actors.runtime import Unavailable
+from actors.tracing import TRACES, root
 from serve import request_ids
 from serve.live.ports import ExpenseRefused, Ports, Principal
 from serve.live.protocol import Error, Receipt, ServerFrame, problem
@@ -38,6 +39,7 @@ class Expenses:
         REQUEST_ID.set(request_ids.accept(id_))
         measures, clock = self._ports.measures, self._ports.clock
         began, outcome = clock.monotonic(), "refused"
+        span = root("socket expense") if TRACES.on else None
         try:
             answered = await self._carry_out(principal, id_, body)
             outcome = "receipt" if isinstance(answered, Receipt) else "refused"
@@ -51,6 +53,8 @@ class Expenses:
             _log.exception("an expense failed", extra=about(entity=principal.entity_id))
             answered = Error(id_, problem(500, "Internal Server Error", "the expense failed; send it again as it is"))
         answer(answered)
+        if span is not None:
+            span.end(outcome=outcome, request_id=REQUEST_ID.get())
         _log.debug("expense answered: %s", outcome, extra=about(entity=principal.entity_id))
         measures.expenses.inc(outcome)
         measures.expense_seconds.observe(clock.monotonic() - began)

@@ -15,6 +15,7 @@ from typing import Protocol
 from actors.cause import REQUEST_ID
 from actors.messages import Frame, Pull, Pulled, about_turn
 from actors.runtime import Runtime, Unavailable
+from actors.tracing import begin
 from serve.live.limits import Limits
 from serve.live.measures import LiveMeasures
 from serve.live.ports import Clock
@@ -48,9 +49,12 @@ class Subscription:
         """Hand a committed turn to every socket; encoded once."""
         if frame.seq > self.head:
             self.head = frame.seq
+        span = begin("push", frame.trace) if frame.trace else None
         text = encode_turn(frame)
         for subscriber in self.subscribers:
             subscriber.on_turn(frame.seq, text)
+        if span is not None:
+            span.end(sockets=len(self.subscribers), seq=frame.seq)
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("pushed to %d sockets", len(self.subscribers), extra=about_turn(frame))
 

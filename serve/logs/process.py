@@ -5,11 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from serve.logs.files import FileHandler, LogFile, LogFolderFull
 from serve.logs.lines import formatter
-from serve.settings import RuntimeConfig
 
 OURS = ("actors", "adapters", "boond", "engine", "online_ml", "serve")
 """Loggers that follow `log_level`."""
@@ -63,13 +60,3 @@ def _handler(folder: Path, process: str) -> logging.Handler:
         # Money before lines: a process without a log still works.
         sys.stderr.write(f"{process} cannot log to {folder}: {error}\n")
         return logging.StreamHandler()
-
-
-def begin_in_host(told: bytes, process: str) -> None:
-    """Begin in the process of a shard: `told` is the `RuntimeConfig` as `actors.host.HostConfig` carries it."""
-    begin_in_replica(msgspec.json.decode(told, type=RuntimeConfig), process)
-
-
-def begin_in_replica(config: RuntimeConfig, process: str) -> None:
-    """Begin in a process that lives until it is ended from outside."""
-    begin(folder_of(config.data), process, config.log_level, config.log_format)

@@ -1,4 +1,4 @@
-"""The log files of a busy instance at debug: they tell the story of each request, and no secret."""
+"""What a busy instance at debug tells: the story of each request in its logs and its trace, and no secret."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from serve.embedded.run_folder import RunFolder
 from tests.acceptance.boond import PASSWORD, Boond, receive, running, until
 from tests.acceptance.test_money_moves import code_sent, funded, wrong
+from tests.support.collector import Collector, tree
 
 CARD = "4539 1488 0343 6467"
 WORDS = "dinner with the minister"
@@ -20,10 +21,18 @@ SETTINGS = {"BOOND_LOG_LEVEL": "debug", "BOOND_LOG_FORMAT": "json"}
 
 
 @pytest.fixture(scope="module")
-def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boond]:
-    """A Boond that logs all it has to say."""
+def collector() -> Iterator[Collector]:
+    """Where spans go."""
+    with Collector() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def talkative(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Boond]:
+    """A Boond that logs all it has to say, and traces what its caller traces."""
     folder: Path = tmp_path_factory.mktemp("logs")
-    with running(folder / "data", settings=SETTINGS) as instance:
+    settings = SETTINGS | {"BOOND_TRACES": collector.url, "BOOND_TRACES_RATIO": "0"}
+    with running(folder / "data", settings=settings) as instance:
         yield instance
 
 
@@ -72,6 +81,38 @@ async def test_one_id_tells_the_story_of_an_event_from_http_to_the_socket(talkat
         ("live", "pushed to 1 sockets"),
     }
     until(lambda: told <= story(talkative, "story-1"), "the story of story-1")
+
+
+async def test_one_event_is_one_trace_across_three_processes(talkative: Boond, collector: Collector) -> None:
+    tokens = talkative.sign_up("traced@example.com")
+    client = talkative.client(tokens["access_token"])
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    caller = {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+    async with talkative.live(tokens["access_token"]) as (ws, _):
+        assert (await receive(ws))["t"] == "snapshot"
+        await asyncio.to_thread(client.get, "/overview")
+        answer = await asyncio.to_thread(client.post, "/transactions", json=purchase("t1"), headers=caller)
+        assert answer.status_code == 201
+        names = {"POST /transactions", "submit", "call", "lane wait", "turn", "decide", "commit", "feed", "push"}
+        until(lambda: names <= {span.name for span in collector.trace(trace_id)}, "the spans of the event")
+    spans = [span for span in collector.trace(trace_id) if span.name != "deliver"]
+    assert {span.name: span.process for span in spans} == {
+        "POST /transactions": "api",
+        "submit": "api",
+        "lane wait": "api",
+        "call": "api",
+        "turn": "shard-0",
+        "queue wait": "shard-0",
+        "facts read": "shard-0",
+        "decide": "shard-0",
+        "commit": "shard-0",
+        "feed": "shard-0",
+        "push": "live",
+    }
+    above = tree(spans, "caller")
+    assert (above["POST /transactions"], above["turn"]) == ("caller", "submit")
+    assert {above[name] for name in ("queue wait", "facts read", "decide", "commit", "feed", "push")} == {"turn"}
+    assert {span.trace_id for span in collector.spans} == {trace_id}
 
 
 async def test_what_one_request_moves_between_entities_is_one_story(talkative: Boond) -> None:
