@@ -8,7 +8,7 @@ from serve.settings import RuntimeConfig
 
 def begin_in_replica(config: RuntimeConfig, process: str) -> None:
     """Begin in a process that lives until it is ended from outside."""
-    begin(folder_of(config.data), process, config.log_level, config.log_format)
+    begin(folder_of(config.data), process, config.log_level, config.log_format, access=config.access_log)
     if config.traces:
         # Some fifteen megabytes and a third of a second, only for those who want it.
         from serve import traces

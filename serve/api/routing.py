@@ -225,7 +225,11 @@ def _note(route: Route, status: int, took_s: float, principal: Principal | None)
     """Write the line of an answered request: the route as the table has it, as a path or a query may hold anything."""
     who = {} if principal is None else {"principal": principal.name}
     ACCESS.info(
-        "%s %s %d", route.method.value, route.path, status, extra=about(status=status, ms=round(took_s * 1e3, 2), **who)
+        "%s %s %d",
+        route.method.value,
+        route.path,
+        status,
+        extra=about(status=status, ms=round(took_s * 1e3, 2), **who),
     )
 
 

@@ -10,6 +10,8 @@ from serve.logs.lines import formatter
 
 OURS = ("actors", "adapters", "boond", "engine", "online_ml", "serve")
 """Loggers that follow `log_level`."""
+ACCESS = "boond.access"
+"""The logger of answered requests."""
 ASIDE = ("ray.serve",)
 """Loggers that Serve keeps from the root, sooner or later: they get the handler themselves."""
 
@@ -19,8 +21,8 @@ def folder_of(data: str) -> Path:
     return Path(data) / "logs"
 
 
-def begin(folder: Path, process: str, level: str, form: str) -> Callable[[], None]:
-    """Send this process' log lines to its file; returns what ends that.
+def begin(folder: Path, process: str, level: str, form: str, *, access: bool = False) -> Callable[[], None]:
+    """Send this process' log lines to its file; returns what ends that. `access`: one for each request too.
 
     Others' loggers speak from warning on, whatever the level: at debug a socket library writes down whole frames,
     tokens included, and a server at info the query of a path.
@@ -29,12 +31,14 @@ def begin(folder: Path, process: str, level: str, form: str) -> Callable[[], Non
     handler.setFormatter(formatter(form, handler.file.process if isinstance(handler, FileHandler) else process))
     ours, others = logging.getLevelName(level.upper()), max(logging.WARNING, logging.getLevelName(level.upper()))
     root = logging.getLogger()
-    before = {name: logging.getLogger(name).level for name in ("", *OURS, *ASIDE)}
+    before = {name: logging.getLogger(name).level for name in ("", ACCESS, *OURS, *ASIDE)}
     went_up = {name: logging.getLogger(name).propagate for name in ASIDE}
     root.addHandler(handler)
     root.setLevel(others)
     for name in OURS:
         logging.getLogger(name).setLevel(ours)
+    if not access and level != "debug":
+        logging.getLogger(ACCESS).setLevel(others)
     for name in ASIDE:
         aside = logging.getLogger(name)
         aside.addHandler(handler)

@@ -164,6 +164,21 @@ def test_libraries_never_speak_below_a_warning(tmp_path: Path, level: str, ours:
         assert said.count(name) == others
 
 
+@pytest.mark.parametrize(
+    ("level", "access", "spoken"),
+    [("info", False, False), ("info", True, True), ("debug", False, True), ("warning", True, False)],
+)
+@pytest.mark.usefixtures("quiet")
+def test_answered_requests_have_a_line_where_it_is_wanted_and_at_debug(
+    tmp_path: Path, level: str, access: bool, spoken: bool
+) -> None:
+    end = process.begin(tmp_path, "api", level, "json", access=access)
+    try:
+        assert logging.getLogger("boond.access").isEnabledFor(logging.INFO) is spoken
+    finally:
+        end()
+
+
 @pytest.mark.usefixtures("quiet")
 def test_a_process_whose_log_cannot_be_written_works_all_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
