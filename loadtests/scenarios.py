@@ -34,7 +34,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     kills: tuple[str, ...] = ()
     """Parts killed with SIGKILL, spread over the run: `live`, `shard`."""
     open_per_s: float = 250.0
-    feed: bool = False
+    feed: bool = True
     """A tenant's back end reads `GET /feed`, and nothing may be missing there."""
 
 

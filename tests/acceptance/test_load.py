@@ -29,6 +29,7 @@ def test_a_small_load_reaches_every_promise_and_leaves_a_report(boond: Boond, tm
     assert found["acknowledged"] >= 100
     assert found["measured_pushes"] >= 100
     assert len(result["outcomes"]["phones"]) == 3
+    assert result["outcomes"]["feed_polls"] > 0
     assert {use["part"] for use in result["usage"]} >= {"shard", "live replica", "api replica", "holder", "Locust"}
     (folder,) = tmp_path.iterdir()
     assert {"index.html", "locust.html", "result.json", "result.txt"} <= {path.name for path in folder.iterdir()}
