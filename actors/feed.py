@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 _FRAME_OVERHEAD = 80
 
+UNREADABLE = b""
+"""In place of the events of a turn of another release, or a damaged one: no JSON at all."""
+
 
 class Gateway(Struct):
     """A gateway that pulls: whom it wants to hear of, each from beyond a floor."""
@@ -255,6 +258,11 @@ def turn_frame(behaviour: Behaviour, turn: Turn, meta: Meta) -> Frame:
         )
         events = b"[]"
     return Frame(turn.entity_id, turn.seq, rfc3339(turn.at), events, meta.request_id, meta.trace)
+
+
+def unreadable_frame(entity_id: str, stored: StoredTurn) -> Frame:
+    """Return the frame of a turn that `stored_frame` cannot read, its `events` being `UNREADABLE`."""
+    return Frame(entity_id, stored.seq, rfc3339(stored.at), UNREADABLE)
 
 
 def stored_frame(behaviour: Behaviour, entity_id: str, stored: StoredTurn) -> Frame:

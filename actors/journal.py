@@ -112,6 +112,9 @@ class TenantPosition(Struct, frozen=True, order=True, array_like=True, gc=False)
 BEGINNING = TenantPosition(0, -1, "", 0)
 """Before every turn of a tenant."""
 
+TENANT_PAGE_BYTES = 4 * 1024 * 1024
+"""How large the bodies of a page of a tenant's turns may be, the last one's aside."""
+
 
 class TenantTurn(Struct, frozen=True, gc=False):
     """A turn among those of a tenant."""
@@ -186,12 +189,16 @@ class Journal(Protocol):
     async def turns_of_tenant(self, tenant: str, after: TenantPosition, limit: int) -> list[TenantTurn]:
         """Return the next turns of a tenant's users, groups left out, in the order of their positions.
 
+        At most `limit`, and none more once their bodies have `TENANT_PAGE_BYTES`; none only when there is none.
         A position that is not returned yet is never below one that is: what is being committed holds back what
         came to be after it. Turns of one entity are in the order of their seq.
         """
 
     async def newest_of_tenant(self, tenant: str) -> TenantPosition:
         """Return the last position that `turns_of_tenant` would reach now; `BEGINNING` when there is none."""
+
+    async def first_unsettled(self) -> int:
+        """Return the number no read position can have: transactions from it on may still run, or have not begun."""
 
     async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         """Keep snapshots, at most one an entity; an older one never replaces a newer one of the same schema."""

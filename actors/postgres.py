@@ -32,7 +32,7 @@ from actors.journal import (
     TurnWrite,
 )
 from actors.slots import slot_of, slots_of
-from actors.tenant_turns import newest_of_tenant, turns_of_tenant
+from actors.tenant_turns import first_unsettled, newest_of_tenant, turns_of_tenant
 from engine.behaviour import OutboxMessage
 
 STATEMENT_TIMEOUT_S = 30.0
@@ -203,6 +203,11 @@ class PostgresJournal:
         """See `Journal.newest_of_tenant`."""
         async with self._background.statement() as connection:
             return await newest_of_tenant(connection, tenant)
+
+    async def first_unsettled(self) -> int:
+        """See `Journal.first_unsettled`."""
+        async with self._background.statement() as connection:
+            return await first_unsettled(connection)
 
     async def save_snapshots(self, snapshots: Sequence[Snapshot]) -> None:
         """See `Journal.save_snapshots`."""

@@ -36,7 +36,7 @@ journal = sa.Table(
     sa.Column("body", BYTEA, nullable=False),
     sa.Column("chain", BYTEA, nullable=False),
     sa.Column("meta", BYTEA, nullable=False),
-    sa.Column("xact", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("xact", sa.BigInteger, nullable=False, server_default=sa.text("pg_current_xact_id()::text::bigint")),
     sa.UniqueConstraint("slot", "entity_id", "command_id", name="journal_command"),
     sa.Index(
         "journal_feed",

@@ -186,14 +186,23 @@ split_part(entity_id, '/', 1) = %(tenant)b COLLATE "C" AND strpos(entity_id, '/~
 for word the expression and the condition of the index `journal_feed`."""
 
 TURNS_OF_TENANT = f"""
-SELECT xact, slot, entity_id, seq, command_id, at, body, chain, meta FROM journal
-WHERE {_OF_TENANT.strip()}
-    AND (xact, slot, entity_id, seq) > (%(xact)b, %(slot)b::int, %(entity_id)b COLLATE "C", %(seq)b)
-ORDER BY xact, slot, entity_id, seq LIMIT %(limit)b"""
+SELECT xact, slot, entity_id, seq, command_id, at, body, chain, meta FROM (
+    SELECT *, sum(octet_length(body)) OVER (ORDER BY xact, slot, entity_id, seq
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (
+        SELECT xact, slot, entity_id, seq, command_id, at, body, chain, meta FROM journal
+        WHERE {_OF_TENANT.strip()}
+            AND (xact, slot, entity_id, seq) > (%(xact)b, %(slot)b::int, %(entity_id)b COLLATE "C", %(seq)b)
+        ORDER BY xact, slot, entity_id, seq LIMIT %(limit)b) AS next) AS page
+WHERE coalesce(before, 0) < %(bytes)b
+ORDER BY xact, slot, entity_id, seq"""
+"""`before`: how many bytes of bodies come before a row in its page; the length of a long body is known without reading
+it."""
 
 NEWEST_OF_TENANT = f"""
 SELECT xact, slot, entity_id, seq FROM journal WHERE {_OF_TENANT.strip()}
 ORDER BY xact DESC, slot DESC, entity_id DESC, seq DESC LIMIT 1"""
+
+FIRST_UNSETTLED = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 DUE_TIMERS = """
 (SELECT wakes, entity_id, timer_id, due, tries, body FROM timers

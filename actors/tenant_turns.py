@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from actors import sql
-from actors.journal import BEGINNING, StoredTurn, TenantPosition, TenantTurn
+from actors.journal import BEGINNING, TENANT_PAGE_BYTES, StoredTurn, TenantPosition, TenantTurn
 
 
 class TenantTurns(Protocol):
@@ -21,6 +21,9 @@ class TenantTurns(Protocol):
 
     async def newest_of_tenant(self, tenant: str) -> TenantPosition:
         """See `Journal.newest_of_tenant`."""
+
+    async def first_unsettled(self) -> int:
+        """See `Journal.first_unsettled`."""
 
 
 class PooledTenantTurns:
@@ -39,13 +42,18 @@ class PooledTenantTurns:
         async with self._pool.connection() as connection:
             return await newest_of_tenant(connection, tenant)
 
+    async def first_unsettled(self) -> int:
+        """See `Journal.first_unsettled`."""
+        async with self._pool.connection() as connection:
+            return await first_unsettled(connection)
+
 
 async def turns_of_tenant(
     connection: AsyncConnection[Any], tenant: str, after: TenantPosition, limit: int
 ) -> list[TenantTurn]:
     """See `Journal.turns_of_tenant`."""
     asked = {"tenant": tenant, "limit": limit, "xact": after.xact, "slot": after.slot}
-    asked |= {"entity_id": after.entity_id, "seq": after.seq}
+    asked |= {"entity_id": after.entity_id, "seq": after.seq, "bytes": TENANT_PAGE_BYTES}
     cursor = await connection.cursor(binary=True).execute(sql.TURNS_OF_TENANT, asked)
     return [
         TenantTurn(TenantPosition(xact, slot, entity_id, seq), StoredTurn(seq, command_id, at, body, chain, meta))
@@ -58,3 +66,11 @@ async def newest_of_tenant(connection: AsyncConnection[Any], tenant: str) -> Ten
     cursor = await connection.cursor(binary=True).execute(sql.NEWEST_OF_TENANT, {"tenant": tenant})
     row = await cursor.fetchone()
     return TenantPosition(*row) if row else BEGINNING
+
+
+async def first_unsettled(connection: AsyncConnection[Any]) -> int:
+    """See `Journal.first_unsettled`."""
+    cursor = await connection.cursor(binary=True).execute(sql.FIRST_UNSETTLED)
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])

@@ -5,17 +5,21 @@ hundred waiting calls no more than one.
 """
 
 import asyncio
+import logging
 from asyncio import Future
 from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from actors.feed import stored_frame
-from actors.journal import TenantPosition, TenantTurn
+from actors.cause import about
+from actors.feed import stored_frame, unreadable_frame
+from actors.journal import BEGINNING, TenantPosition, TenantTurn
 from actors.kinds import Kinds
 from actors.messages import Frame
 from actors.tenant_turns import TenantTurns
+
+_log = logging.getLogger(__name__)
 
 
 class FeedLimits(Struct, frozen=True, kw_only=True):
@@ -28,10 +32,16 @@ class FeedLimits(Struct, frozen=True, kw_only=True):
     waiting_per_tenant_max: int = 32
     decoded_at_once_max: int = 50
     """Turns decoded before other work of the process has its turn."""
+    events_bytes_max: int = 4 * 1024 * 1024
+    """Events of one page, as JSON; what does not fit comes with the next one. A first turn always fits."""
 
 
 class TooManyWaiting(Exception):
     """As many calls wait as may: read without waiting, or come again later."""
+
+
+class NotOurs(Exception):
+    """A position that this database has not reached: it was restored, and its stream kept its id."""
 
 
 class Pause(Protocol):
@@ -62,8 +72,14 @@ class TenantFeed:
     async def page(
         self, tenant: str, after: TenantPosition, limit: int, wait_s: float
     ) -> list[tuple[TenantPosition, Frame]]:
-        """Return the next turns; none when none came within `wait_s`. Raises `TooManyWaiting` before it waits."""
+        """Return the next turns; none when none came within `wait_s`.
+
+        Raises `TooManyWaiting` before it waits, and `NotOurs`.
+        """
         found = await self._turns.turns_of_tenant(tenant, after, limit)
+        # A turn that was read lay below every transaction that ran, and that bound only rises.
+        if not found and after != BEGINNING and after.xact >= await self._turns.first_unsettled():
+            raise NotOurs
         if not found and wait_s > 0 and await self._news(tenant, after, wait_s):
             found = await self._turns.turns_of_tenant(tenant, after, limit)
         return await self._frames(found)
@@ -76,13 +92,26 @@ class TenantFeed:
             watch.cancel()
 
     async def _frames(self, found: Sequence[TenantTurn]) -> list[tuple[TenantPosition, Frame]]:
-        frames = []
+        frames: list[tuple[TenantPosition, Frame]] = []
+        size = 0
         for number, one in enumerate(found, 1):
-            entity_id = one.position.entity_id
-            frames.append((one.position, stored_frame(self._kinds.of(entity_id), entity_id, one.turn)))
+            frame = self._frame(one)
+            size += len(frame.events)
+            if frames and size > self._limits.events_bytes_max:
+                break
+            frames.append((one.position, frame))
             if number % self._limits.decoded_at_once_max == 0:
                 await asyncio.sleep(0)
         return frames
+
+    def _frame(self, one: TenantTurn) -> Frame:
+        """Return the frame of a turn: one that cannot be read must not keep all others from the tenant."""
+        entity_id = one.position.entity_id
+        try:
+            return stored_frame(self._kinds.of(entity_id), entity_id, one.turn)
+        except Exception:
+            _log.exception("cannot read a turn of the feed", extra=about(entity=entity_id, seq=one.turn.seq))
+            return unreadable_frame(entity_id, one.turn)
 
     async def _news(self, tenant: str, after: TenantPosition, wait_s: float) -> bool:
         """Wait until there is a turn after this position; False when the time is over."""

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from actors.feed import UNREADABLE
 from actors.journal import BEGINNING, TenantPosition
 from actors.messages import Frame
 from actors.slots import SLOTS
 from serve.api.routing import Answer, Call, route
 from serve.api.turns import EventView
 from serve.problems import Trouble, field_trouble
-from serve.tenant_feed import TooManyWaiting
+from serve.tenant_feed import NotOurs, TooManyWaiting
 
 WAIT_S_MAX = 15
 _BIGINT_MAX = 2**63 - 1
@@ -29,13 +30,18 @@ class FeedQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedTurnView(Struct, frozen=True):
-    """A committed turn of a user; `seq` is dense and ascending for each user."""
+    """A committed turn of a user; `seq` is dense and ascending for each user.
+
+    `unreadable`: this release cannot read it (a newer one wrote it, or it is damaged), so `events` is empty; get it by
+    `GET /turns` once that is mended.
+    """
 
     user_id: str
     seq: int
     at: str
     events: list[EventView]
     request_id: str = ""
+    unreadable: bool = False
 
 
 class FeedPage(Struct, frozen=True):
@@ -52,6 +58,7 @@ class _Item(Struct, frozen=True, omit_defaults=True):
     at: str
     events: Raw
     request_id: str = ""
+    unreadable: bool = False
 
 
 class _Page(Struct, frozen=True):
@@ -83,14 +90,22 @@ async def feed(call: Call) -> Answer:
         found = await services.feed.page(tenant, after, wanted.limit, wanted.wait_s)
     except TooManyWaiting as error:
         raise Trouble(429, str(error), name="too-many-requests") from None
+    except NotOurs:
+        raise _gone(epoch) from None
     return _answer(epoch, [frame for _, frame in found], found[-1][0] if found else after)
 
 
 def _answer(epoch: str, frames: list[Frame], last: TenantPosition) -> Answer:
-    items = [_Item(f.entity_id.partition("/")[2], f.seq, f.at, Raw(bytes(f.events)), f.request_id) for f in frames]
+    items = [_item(frame) for frame in frames]
     cursor = _Cursor(epoch, last.xact, last.slot, last.entity_id, last.seq)
     written = base64.urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode().rstrip("=")
     return Answer(msgspec.json.encode(_Page(epoch, items, written)))
+
+
+def _item(frame: Frame) -> _Item:
+    user_id, unreadable = frame.entity_id.partition("/")[2], frame.events == UNREADABLE
+    events = Raw(b"[]" if unreadable else bytes(frame.events))
+    return _Item(user_id, frame.seq, frame.at, events, frame.request_id, unreadable)
 
 
 def _position(text: str, epoch: str) -> TenantPosition:
@@ -102,9 +117,13 @@ def _position(text: str, epoch: str) -> TenantPosition:
     except (binascii.Error, msgspec.DecodeError, ValueError):
         raise field_trouble("cursor", "is not a cursor of the feed; begin without one") from None
     if cursor.epoch != epoch:
-        words = "This cursor is of another stream: the journal was restored. Begin without a cursor, and drop what you"
-        raise Trouble(410, f"{words} have of turns you see again.", name="gone", extra={"epoch": epoch})
+        raise _gone(epoch)
     return TenantPosition(cursor.xact, cursor.slot, cursor.entity_id, cursor.seq)
+
+
+def _gone(epoch: str) -> Trouble:
+    words = "This cursor is of another stream: the journal was restored. Begin without a cursor, and drop what you"
+    return Trouble(410, f"{words} have of turns you see again.", name="gone", extra={"epoch": epoch})
 
 
 ROUTES = [

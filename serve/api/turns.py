@@ -67,6 +67,9 @@ class _Page(Struct, frozen=True):
     next_cursor: str | None
 
 
+EVENTS_BYTES_MAX = 4 * 1024 * 1024
+"""Events of one page; what does not fit comes with the next one. A first turn always fits."""
+
 _ITEM = msgspec.json.Decoder(TurnItem)
 
 
@@ -89,10 +92,20 @@ async def turns(call: Call) -> Answer:
     page = await runtime.history(entity_id, after, call.query.limit) if after < head else []
     if after < head and (not page or page[0].seq != after + 1):
         raise _gone(f"Turn {after + 1} is no longer in the journal.", epoch)
+    page = _fitting(page)
     last = page[-1].seq if page else after
     cursor = positions.written(epoch, last) if last < head else None
     items = [item(frame, call.query.names) for frame in page]
     return Answer(msgspec.json.encode(_Page(epoch, max(head, last), items, cursor)))
+
+
+def _fitting(page: list[Frame]) -> list[Frame]:
+    size = 0
+    for number, frame in enumerate(page):
+        size += len(frame.events)
+        if number and size > EVENTS_BYTES_MAX:
+            return page[:number]
+    return page
 
 
 def _after(wanted: TurnsQuery, epoch: str) -> int:

@@ -118,8 +118,8 @@ class SseWire:
             if self._stage is Stage.ENDED:
                 raise Disconnected
             if self._stage is Stage.PENDING:
-                self._stage = Stage.STREAMING
                 await self._begin()
+                self._stage = Stage.STREAMING
                 text, self._held = f"{self._retry(1_000, 2_000)}\n{self._held}{text}", ""
             await self._chunk(text, more=True)
 

@@ -1,6 +1,8 @@
 """A tenant's turns in the order of commits: held against the double and real Postgres alike."""
 
-from actors.journal import BEGINNING, Journal, StoredTurn, TenantPosition, TenantTurn
+from msgspec import structs
+
+from actors.journal import BEGINNING, TENANT_PAGE_BYTES, Journal, StoredTurn, TenantPosition, TenantTurn
 from tests.support.rows import turn
 
 
@@ -59,3 +61,24 @@ async def test_a_position_that_no_turn_has_is_a_place_too(journal: Journal) -> N
     before = TenantPosition(one.position.xact, one.position.slot, "main/", 0)
     assert len(await journal.turns_of_tenant("main", before, 10)) == 1
     assert await journal.turns_of_tenant("main", TenantPosition(2**62, 0, "", 0), 10) == []
+
+
+async def test_a_page_ends_with_the_turn_that_fills_its_bytes(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    for seq in range(1, 6):
+        one = turn("main/u", seq)
+        large = structs.replace(one.row, body=bytes(TENANT_PAGE_BYTES if seq == 4 else TENANT_PAGE_BYTES // 2))
+        await journal.commit(0, term, [structs.replace(one, row=large)])
+    pages, after = [], BEGINNING
+    while page := await journal.turns_of_tenant("main", after, 100):
+        pages.append([found.position.seq for found in page])
+        after = page[-1].position
+    assert pages == [[1, 2], [3, 4], [5]]
+
+
+async def test_whatever_was_read_lies_below_what_is_unsettled(journal: Journal) -> None:
+    term = await journal.claim(0, 1, "a")
+    for seq in (1, 2, 3):
+        await journal.commit(0, term, [turn("main/u", seq)])
+        [last] = (await read_all(journal, "main", 10))[-1:]
+        assert last.position.xact < await journal.first_unsettled()

@@ -6,12 +6,13 @@ import re
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg_pool import AsyncConnectionPool
 
 from actors import connections, sql
-from actors.journal import BEGINNING, TenantPosition, TurnWrite
+from actors.journal import BEGINNING, TENANT_PAGE_BYTES, Fenced, TenantPosition, TurnWrite
 from actors.postgres import PostgresJournal
 from actors.slots import slot_of
 from actors.tenant_turns import PooledTenantTurns
@@ -112,9 +113,53 @@ async def test_turns_of_before_the_column_come_first(migrated_template: str) -> 
         ]
 
 
+async def test_a_release_that_knows_nothing_of_the_column_loses_no_turn(migrated_template: str) -> None:
+    """Whoever goes back to it and forward again has cursors beyond 0: its turns must come behind them."""
+    with new_database(server_url(), migrated_template) as url:
+        async with connections.pool(url, "feed") as pool:
+            tenant = PooledTenantTurns(pool)
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(_ROW, row("main/u", 1))
+                [one] = await tenant.turns_of_tenant("main", BEGINNING, 10)
+                older = _ROW.replace(", xact)", ")").replace(", pg_current_xact_id()::text::bigint)", ")")
+                connection.execute(older, row("main/a", 1))
+            assert [found.position.entity_id for found in await tenant.turns_of_tenant("main", one.position, 10)] == [
+                "main/a"
+            ]
+
+
+async def test_a_commit_that_a_take_over_overtakes_leaves_the_order_of_its_user_alone(database_url: str) -> None:
+    """A stale shard's commit has its number, the lowest, before it waits for the shard's row; then it writes nothing.
+
+    One that has the row first is waited for by the claim, so its successor's turns have higher numbers.
+    """
+    old, new = PostgresJournal(database_url, "old"), PostgresJournal(database_url, "new")
+    term = await old.claim(0, 1, "old")
+    await old.commit(0, term, [turn("main/u", 1)])
+    with psycopg.connect(database_url) as taking:
+        # The claim as far as the shard's row, without what ends the old backend.
+        taking.execute("UPDATE shards SET term = term + 1 WHERE shard = 0")
+        stale = asyncio.create_task(old.commit(0, term, [turn("main/u", 2)]))
+        with psycopg.connect(database_url, autocommit=True) as watching:
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')"
+            while watching.execute(waits).fetchone() == (0,):
+                await asyncio.sleep(0.01)
+        taking.commit()
+    with pytest.raises(Fenced):
+        await stale
+    new_term = await new.claim(0, 1, "new")
+    await new.commit(0, new_term, [turn("main/u", 2)])
+    await new.commit(0, new_term, [turn("main/u", 3)])
+    found = await new.turns_of_tenant("main", BEGINNING, 10)
+    assert [one.position.seq for one in found] == [1, 2, 3]
+    assert [one.position.xact for one in found] == sorted({one.position.xact for one in found})
+    await old.close()
+    await new.close()
+
+
 async def plan(pool: AsyncConnectionPool[Any], query: str, position: TenantPosition) -> str:
     asked = {"tenant": "main", "limit": 100, "xact": position.xact, "slot": position.slot}
-    asked |= {"entity_id": position.entity_id, "seq": position.seq}
+    asked |= {"entity_id": position.entity_id, "seq": position.seq, "bytes": TENANT_PAGE_BYTES}
     named = {name: asked[name] for name in set(re.findall(r"%\((\w+)\)", query))}
     async with pool.connection() as connection:
         rows = await (await connection.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {query}", named)).fetchall()

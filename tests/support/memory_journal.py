@@ -8,6 +8,7 @@ from msgspec import structs
 
 from actors.journal import (
     BEGINNING,
+    TENANT_PAGE_BYTES,
     Conflict,
     DataRejected,
     DueTimer,
@@ -252,11 +253,21 @@ class MemoryJournal:
 
     async def turns_of_tenant(self, tenant: str, after: TenantPosition, limit: int) -> list[TenantTurn]:
         """See `Journal.turns_of_tenant`."""
-        return [found for found in self._of_tenant(tenant) if found.position > after][:limit]
+        page: list[TenantTurn] = []
+        size = 0
+        for found in self._of_tenant(tenant):
+            if found.position > after and len(page) < limit and size < TENANT_PAGE_BYTES:
+                page.append(found)
+                size += len(found.turn.body)
+        return page
 
     async def newest_of_tenant(self, tenant: str) -> TenantPosition:
         """See `Journal.newest_of_tenant`."""
         return max((found.position for found in self._of_tenant(tenant)), default=BEGINNING)
+
+    async def first_unsettled(self) -> int:
+        """See `Journal.first_unsettled`."""
+        return max((found.position.xact for found in self.store.committed), default=0) + 1
 
     def _of_tenant(self, tenant: str) -> list[TenantTurn]:
         users = [found for found in self.store.committed if found.position.entity_id.startswith(f"{tenant}/")]

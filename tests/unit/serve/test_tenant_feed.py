@@ -10,9 +10,10 @@ from msgspec import structs
 from typing_extensions import override
 
 from actors.codec import pack
+from actors.feed import UNREADABLE
 from actors.journal import BEGINNING, TenantPosition
 from actors.kinds import hosted
-from serve.tenant_feed import FeedLimits, TenantFeed, TooManyWaiting
+from serve.tenant_feed import FeedLimits, NotOurs, TenantFeed, TooManyWaiting
 from tests.support.counter import Counter
 from tests.support.manual_clock import ManualClock, settle
 from tests.support.memory_journal import MemoryJournal
@@ -163,3 +164,42 @@ async def test_closing_lets_go_of_all_who_wait(feed: TenantFeed) -> None:
     await settle()
     await feed.close()
     assert await waiting == []
+
+
+@pytest.mark.parametrize("body", [b"\x09\x00\x00newer", b"", pack(b"damaged")])
+async def test_a_turn_that_cannot_be_read_is_told_as_such_and_keeps_no_other_back(
+    feed: TenantFeed, journal: Counted, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    await commit(journal, "main/u", 1)
+    broken = turn("main/u", 2)
+    await journal.commit(0, 1, [structs.replace(broken, row=structs.replace(broken.row, body=body))])
+    await commit(journal, "main/u", 3)
+    found = [frame for _, frame in await feed.page("main", BEGINNING, 10, 0)]
+    assert [(frame.seq, frame.events == UNREADABLE) for frame in found] == [(1, False), (2, True), (3, False)]
+    assert found[1].at == found[0].at
+    [line] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert vars(line)["about"] == {"entity": "main/u", "seq": 2}
+
+
+async def test_a_page_is_bounded_in_bytes_and_the_next_goes_on(journal: Counted, clock: ManualClock) -> None:
+    for seq in range(1, 6):
+        await commit(journal, "main/u", seq)
+    whole = TenantFeed(journal, hosted(Counter()), clock, FeedLimits())
+    each = len((await whole.page("main", BEGINNING, 10, 0))[0][1].events)
+    for most, sizes in ((1, [1, 1, 1, 1, 1]), (2 * each, [2, 2, 1]), (2 * each + 1, [2, 2, 1])):
+        bounded = TenantFeed(journal, hosted(Counter()), clock, FeedLimits(events_bytes_max=most))
+        after, pages = BEGINNING, []
+        while page := await bounded.page("main", after, 10, 0):
+            pages.append([frame.seq for _, frame in page])
+            after = page[-1][0]
+        assert [len(one) for one in pages] == sizes
+        assert [seq for one in pages for seq in one] == [1, 2, 3, 4, 5]
+
+
+async def test_a_position_this_database_never_reached_is_not_waited_on(feed: TenantFeed, journal: Counted) -> None:
+    await commit(journal, "main/u", 1)
+    end = await feed.end("main")
+    assert await feed.page("main", end, 10, 0) == []
+    for wait_s in (0, 10):
+        with pytest.raises(NotOurs):
+            await feed.page("main", structs.replace(end, xact=end.xact + 1), 10, wait_s)

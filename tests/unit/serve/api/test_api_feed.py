@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from tests.support.rest import Rest, serving
 
@@ -124,3 +125,23 @@ async def test_the_feed_is_for_a_service_alone(rest: Rest, role: Any) -> None:
 )
 async def test_a_bad_question_names_its_field(rest: Rest, query: dict[str, Any], field: str) -> None:
     assert (await read(rest, 422, **query))["errors"][0]["field"] == field
+
+
+async def test_a_turn_that_cannot_be_read_is_named_and_the_feed_goes_on(rest: Rest) -> None:
+    await spend(rest, "asha", 1)
+    committed = rest.journal.store.committed
+    stored = committed[0]
+    committed[0] = structs.replace(stored, turn=structs.replace(stored.turn, body=b"\x02\x00\x00of a newer release"))
+    await spend(rest, "asha", 2)
+    items = (await read(rest))["items"]
+    assert [(item["seq"], item.get("unreadable", False), bool(item["events"])) for item in items] == [
+        (1, True, False),
+        (2, False, True),
+        (3, False, True),
+    ]
+
+
+async def test_a_cursor_ahead_of_a_restored_journal_is_gone(rest: Rest) -> None:
+    await spend(rest, "asha", 1)
+    epoch, xact, *place = decoded((await read(rest))["next_cursor"])
+    assert (await read(rest, 410, cursor=encoded([epoch, xact + 1, *place])))["type"] == "/problems/gone"

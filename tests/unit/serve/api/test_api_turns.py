@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import Raw, Struct
 
+from serve.api import turns
 from serve.live.names import Names, translator
 from serve.live.protocol import encode_turn
 from tests.support.rest import Rest, serving
@@ -117,3 +118,15 @@ async def test_a_hole_in_the_journal_is_gone_and_not_an_end(rest: Rest) -> None:
 )
 async def test_a_bad_question_names_its_field(rest: Rest, query: dict[str, Any], field: str) -> None:
     assert (await page(rest, 422, **query))["errors"][0]["field"] == field
+
+
+async def test_a_page_is_bounded_in_bytes_and_its_cursor_goes_on(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        await spend(rest, number)
+    monkeypatch.setattr(turns, "EVENTS_BYTES_MAX", 10)
+    found, cursor = [], {"after": 0}
+    while cursor:
+        got = await page(rest, **cursor)
+        found.append([turn["seq"] for turn in got["items"]])
+        cursor = {"cursor": got["next_cursor"]} if got["next_cursor"] else {}
+    assert found == [[1], [2], [3], [4]]

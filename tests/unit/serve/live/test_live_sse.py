@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.datastructures import State
@@ -297,6 +298,23 @@ async def test_a_reader_that_never_reads_again_is_let_go(
     await clock.advance(LIMITS.stall_s + LIMITS.tick_s)
     await asyncio.wait_for(asyncio.shield(browser.task), 5)
     assert app.state.gateway.sockets == 0
+
+
+async def test_a_reader_that_stalls_before_the_stream_begins_is_refused_by_status(
+    runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    """It asks on a connection whose last answer it has not read yet: the writer is ended before the head is out."""
+    gateway = Gateway(ports(runtime, clock), msgspec.structs.replace(LIMITS, close_s=60), "gateway-1")
+    served = Litestar(state=State({"gateway": gateway}), openapi_config=None, logging_config=None)
+    browser = Browser(with_stream(served, "/sse"), authorization="Bearer asha@3600")
+    browser.pause()
+    await settle()
+    await clock.advance(LIMITS.stall_s + LIMITS.tick_s)
+    browser.unpause()
+    await settle()
+    assert (browser.status, browser.ended, browser.task.done()) == (503, True, True)
+    assert gateway.sockets == 0
+    await gateway.close()
 
 
 async def test_a_client_that_leaves_gives_everything_back(app: Litestar, runtime: MemoryRuntime) -> None:
