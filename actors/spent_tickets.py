@@ -4,7 +4,8 @@ A ticket lives for half a minute and Postgres needs longer to be lost and found 
 before such a crash could be redeemed once more.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -15,7 +16,7 @@ from actors.runtime import Unavailable
 
 PRUNE_EVERY_S = 60
 KEEP_S = 300
-"""How long an id outlives its ticket: more than clocks of two machines may differ."""
+"""How long an id outlives its ticket, and its use: more than clocks of two machines that redeem may differ."""
 
 
 class SpentTicketTable:
@@ -39,7 +40,7 @@ class SpentTicketTable:
 
     async def _prune(self, connection: psycopg.AsyncConnection[Any]) -> None:
         """Now and then, delete ids whose tickets have long expired: the table holds minutes, not days."""
-        now = datetime.now(UTC).timestamp()
+        now = monotonic()
         if now >= self._prunes_at:
             self._prunes_at = now + PRUNE_EVERY_S
             await connection.execute(sql.PRUNE_TICKETS, {"keep_s": KEEP_S})

@@ -291,8 +291,9 @@ ADVANCE_CLOCK = "UPDATE instance SET clock_ahead_us = %(ahead)s WHERE clock_ahea
 TIMERS_DUE = "SELECT count(*) FROM timers WHERE wakes <= %(now)s"
 
 SPEND_TICKET = """
-INSERT INTO spent_tickets (ticket_id, expires_at) VALUES (%(ticket_id)s, %(expires_at)s)
+INSERT INTO spent_tickets (ticket_id, expires_at) VALUES (%(ticket_id)s, greatest(%(expires_at)s, now()))
 ON CONFLICT (ticket_id) DO NOTHING RETURNING 1"""
+"""Who redeems a ticket holds it for good: by a clock that is ahead of theirs it must not be long expired."""
 PRUNE_TICKETS = "DELETE FROM spent_tickets WHERE expires_at < now() - make_interval(secs => %(keep_s)s::float8)"
 
 STREAM_ID = "SELECT stream_id FROM instance"

@@ -57,6 +57,14 @@ async def test_ids_are_kept_longer_than_clocks_differ_and_no_longer(database_url
         assert {row[0] for row in kept} == {b"recent", b"new"}
 
 
+async def test_a_ticket_stays_spent_by_a_database_whose_clock_is_far_ahead(database_url: str) -> None:
+    long_expired = datetime.now(UTC) - timedelta(seconds=KEEP_S + 60)
+    async with connections.pool(database_url, "tickets") as pool:
+        assert await SpentTicketTable(pool).spend(b"a" * 16, long_expired)
+        assert await SpentTicketTable(pool).spend(b"b" * 16, long_expired)
+        assert not await SpentTicketTable(pool).spend(b"a" * 16, long_expired)
+
+
 async def test_without_postgres_nobody_says_that_the_ticket_is_spent(database_url: str) -> None:
     async with connections.pool(database_url, "tickets", timeout_s=1.0) as pool:
         table = SpentTicketTable(pool)
