@@ -201,14 +201,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         bool,
         Meta(
             description="Count what every process does, and answer `GET /api/v1/metrics` with it. Off saves the CPU "
-            "that docs/benchmarks.md names, and the endpoint answers 404.",
+            "that `python -m tests.benchmarks.bench_observing` shows, and the endpoint answers 404.",
         ),
     ] = True
     access_log: Annotated[
         bool,
         Meta(
-            description="Write a line at info for every answered request; at debug there always is one. It costs "
-            "some tens of µs a request."
+            description="Write a line at info for every answered request; at debug there always is one. What it costs: "
+            "`python -m tests.benchmarks.bench_telling`."
         ),
     ] = False
     traces: Annotated[
@@ -226,7 +226,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             ge=0,
             le=1,
             description="Which part of the requests is traced, unless the caller's `traceparent` has decided. All of "
-            "them (1) cost more than a millisecond of CPU a request.",
+            "them (1) slow every request; `python -m tests.benchmarks.bench_telling` shows how much.",
         ),
     ] = 0.01
     money_host: Annotated[
@@ -360,6 +360,8 @@ def describe() -> list[tuple[str, str, str, str]]:
     rows = []
     for field in msgspec.structs.fields(Settings):
         default = "half the cores" if field.name == "shards" else str(field.default or "")
+        if isinstance(field.default, bool):
+            default = str(int(field.default))
         if isinstance(field.default, tuple) or field.default == "":
             default = "(empty)"
         meta = get_args(hints[field.name])[1]

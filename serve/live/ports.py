@@ -41,7 +41,7 @@ class Principal(Protocol):
 
     @property
     def role(self) -> str:
-        """`user`, `service`, `admin` or `auditor`."""
+        """`user`, `service` or `admin`; only the first has a stream."""
 
     @property
     def expires_at(self) -> float:

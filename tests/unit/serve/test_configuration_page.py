@@ -28,6 +28,12 @@ def test_a_changed_table_is_replaced_and_the_prose_is_kept() -> None:
         assert f"`{name}`" in renewed
 
 
+def test_a_switch_is_shown_as_it_is_written() -> None:
+    shown = {name: default for name, _, default, _ in settings.describe()}
+    assert (shown["metrics"], shown["sandbox"]) == ("1", "0")
+    assert settings.load({}, {"BOOND_METRICS": shown["metrics"]}).metrics
+
+
 def test_a_page_without_its_markers_is_refused() -> None:
     with pytest.raises(configuration_page.NoMarkers):
         configuration_page.renewed(f"{configuration_page.END}{configuration_page.BEGIN}")
