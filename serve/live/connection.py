@@ -86,7 +86,7 @@ class Connection:
 
     def release(self) -> None:
         """Give back everything, at once; harmless when repeated."""
-        self._handler = None
+        self._handler, self._over = None, True
         if self._farewell is not None:
             self._farewell.cancel()
         self.outbound.release()
@@ -239,7 +239,7 @@ class Connection:
             self._measures.ack_seconds.observe(took_s)
 
     def _put(self, text: str, kind: Kind) -> None:
-        if self._closing is not None:
+        if self._closing is not None or self._over:
             return
         if self.outbound.offer(text, kind):
             measures = self._measures
@@ -265,9 +265,11 @@ class Connection:
 
     async def _say_goodbye(self, closing: Close) -> None:
         # A peer that does not read cannot take a close frame either.
-        with contextlib.suppress(TimeoutError, Disconnected):
-            await asyncio.wait_for(self._wire.close(closing.code, closing.reason), self._limits.close_s)
-        self._stop()
+        try:
+            with contextlib.suppress(TimeoutError, Disconnected):
+                await asyncio.wait_for(self._wire.close(closing.code, closing.reason), self._limits.close_s)
+        finally:
+            self._stop()
 
     def _stop(self) -> None:
         self._over = True

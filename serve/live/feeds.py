@@ -138,10 +138,13 @@ class ShardFeed:
     async def _round(self) -> None:
         if self._clock.monotonic() >= self._recheck_at:
             self._send_all_again()
+        if len(self._dropped) > self._limits.departures_max:
+            self._begin_anew()
         if not self._unsent and not self._dropped:
             await self._wait()
             return
-        request = self._request(list(self._unsent)[: self._limits.subscriptions_per_pull_max], sorted(self._dropped))
+        most = self._limits.subscriptions_per_pull_max
+        request = self._request(list(self._unsent)[:most], sorted(self._dropped)[:most])
         reply = await self._runtime.pull(self.shard, request)
         if self._take(request, reply) and self._settle(request, reply):
             self._backoff_s = 0.0
@@ -204,6 +207,11 @@ class ShardFeed:
     def _send_all_again(self) -> None:
         self._unsent = dict.fromkeys(self._subscriptions)
         self._recheck_at = self._clock.monotonic() + self._limits.recheck_s
+
+    def _begin_anew(self) -> None:
+        self._incarnation, self._cursor = "", 0
+        self._dropped.clear()
+        self._send_all_again()
 
     def _let_go_of_moved(self) -> None:
         for entity_id, subscription in list(self._subscriptions.items()):

@@ -91,12 +91,27 @@ class GuardedSocket(WebSocketsSansIOProtocol):
     @override
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
+        # What it has not read may keep the connection a while yet; the application need not wait for that.
+        self.disconnected = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(Rfc.ABNORMAL_CLOSURE)})
         self._give_up_soon(self.limits.close_s)
 
     @override
     def shutdown(self) -> None:
         super().shutdown()
         self._give_up_soon(self.limits.close_s)
+
+    @override
+    async def send(self, message: Any) -> None:
+        if message["type"] != "websocket.close" or self.writable.is_set() or not self.handshake_complete:
+            await super().send(message)
+            return
+        # A peer that reads slowly learns the code at the end of what it still reads; to wait for room is to lose it.
+        self.writable.set()
+        try:
+            await super().send(message)
+        finally:
+            self.writable.clear()
 
     @override
     async def run_asgi(self) -> None:

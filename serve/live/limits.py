@@ -62,5 +62,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     recheck_s: float = 40.0
     """How often every user is subscribed anew, which compares heads: the bound on a loss nobody noticed."""
     subscriptions_per_pull_max: int = 1_000
+    """Users a shard is told of at once, those who came and those who went each."""
+    departures_max: int = 10_000
+    """Users who went while a shard could not be told; past it the shard is told who is here, and forgets the rest."""
     backoff_min_s: float = 0.1
     backoff_max_s: float = 2.0

@@ -189,7 +189,7 @@ class Session:
         if at >= self._ends:
             return self.close(CloseCode.UNAUTHENTICATED, "the token has expired")
         effects: list[Effect] = []
-        if at >= self._warns and self.principal is not None:
+        if at >= self._warns and self.phase is not Phase.ENTERING and self.principal is not None:
             self._warns = float("inf")
             effects.append(Send(Expiring(datetime.fromtimestamp(self.principal.expires_at, UTC).isoformat())))
         if at >= self._beats:
@@ -261,7 +261,9 @@ class Session:
         return [Enter(principal, auth.resume, auth.names) if first else Renew()]
 
     def _schedule(self) -> None:
-        self.due = min(self._ends, self._warns, self._beats, self._answer)
+        # Until `ready` an `auth` is too early, so nobody is asked for one.
+        warns = float("inf") if self.phase is Phase.ENTERING else self._warns
+        self.due = min(self._ends, warns, self._beats, self._answer)
 
     def _too_fast(self) -> dict[str, Any]:
         detail = f"at most {self._limits.frames_per_s:g} frames a second on one socket"

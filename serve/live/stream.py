@@ -28,7 +28,12 @@ T = TypeVar("T")
 
 
 class SnapshotRefused(Exception):
-    """The overview was refused: without it the stream has no beginning."""
+    """The overview was refused: without it the stream has no beginning. `code`: whether it is worth another try."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        found = outcome.problem
+        super().__init__(found.detail if found else outcome.status)
+        self.code = CloseCode.INTERNAL if found is not None and found.code == "poison" else CloseCode.FORBIDDEN
 
 
 class Socket(Subscriber, Protocol):
@@ -106,11 +111,14 @@ class Stream:
         """Give back everything, at once; harmless when repeated."""
         if self._task is not None:
             self._task.cancel()
-        self._subscriptions.leave(self._entity_id, self._socket)
+        entity_id, self._entity_id = self._entity_id, ""
+        self._subscriptions.leave(entity_id, self._socket)
 
     async def _enter(self, principal: Principal, resume: Position | None) -> None:
         """Wait for a turn, subscribe first, then say ready, then read."""
         began = self._ports.clock.monotonic()
+        self._subscriptions.claim(principal.entity_id)
+        self._entity_id = principal.entity_id
         async with self._entrance.turn(self._ports.runtime.shard_of(principal.entity_id)):
             first = await self._begin(principal, resume)
             self._measures.enter_seconds.observe(self._ports.clock.monotonic() - began)
@@ -130,7 +138,6 @@ class Stream:
         # Fresh from the journal, so that a client can have seen nothing beyond it, through whatever gateway.
         head = await self._retry(lambda: self._ports.runtime.head(entity_id))
         subscription = self._subscriptions.join(entity_id, head, self._socket)
-        self._entity_id = entity_id
         await subscription.confirmed()
         self._delivery.learn(max(head, subscription.head))
         first = await self._first_page(resume)
@@ -197,7 +204,7 @@ class Stream:
     async def _snapshot(self, principal: Principal) -> None:
         outcome = await self._retry(lambda: self._read_overview(principal))
         if outcome.body is None:
-            raise SnapshotRefused(outcome.problem.detail if outcome.problem else outcome.status)
+            raise SnapshotRefused(outcome)
         self._socket.send(Snapshot(outcome.seq, Raw(bytes(outcome.body))), Kind.SNAPSHOT)
         self._delivery.begin(outcome.seq)
 
@@ -222,7 +229,7 @@ class Stream:
             self._measures.turned_away.inc("line_full")
             self._socket.finish(CloseCode.TOO_MANY, str(refusal))
         except SnapshotRefused as refusal:
-            self._socket.finish(CloseCode.FORBIDDEN, f"no overview: {refusal}")
+            self._socket.finish(refusal.code, f"no overview: {refusal}")
         except Exception:
             _log.exception("the stream failed", extra=about(entity=self._entity_id))
             self._socket.finish(CloseCode.INTERNAL, "the stream failed; resume")

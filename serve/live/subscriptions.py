@@ -1,6 +1,7 @@
 """Who of this process listens to whom: one subscription a user, one feed a shard."""
 
 import asyncio
+from collections import Counter
 
 from serve.live.feeds import ShardFeed, Subscriber, Subscription
 from serve.live.limits import Limits
@@ -17,6 +18,7 @@ class Subscriptions:
     def __init__(self, gateway: str, ports: Ports, limits: Limits) -> None:
         self._gateway, self._ports, self._limits = gateway, ports, limits
         self._by_entity: dict[str, Subscription] = {}
+        self._claims: Counter[str] = Counter()
         self._homes: dict[str, ShardFeed] = {}
         self._feeds: dict[int, ShardFeed] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -24,19 +26,26 @@ class Subscriptions:
     def __len__(self) -> int:
         return len(self._by_entity)
 
+    def claim(self, entity_id: str) -> None:
+        """Count a socket of a user, before it costs anything; `leave` gives it back. Raises `TooManySockets`."""
+        if self._claims[entity_id] >= self._limits.sockets_per_user_max:
+            raise TooManySockets(f"at most {self._limits.sockets_per_user_max} sockets a user")
+        self._claims[entity_id] += 1
+
     def join(self, entity_id: str, head: int, subscriber: Subscriber) -> Subscription:
-        """Add a socket to a user whose committed head was just read. Raises `TooManySockets`."""
+        """Add a socket, which has its claim, to a user whose committed head was just read."""
         subscription = self._by_entity.get(entity_id)
         if subscription is None:
             subscription = self._by_entity[entity_id] = Subscription(entity_id, head)
             self._place(subscription)
-        if len(subscription.subscribers) >= self._limits.sockets_per_user_max:
-            raise TooManySockets(f"at most {self._limits.sockets_per_user_max} sockets a user")
         subscription.subscribers += (subscriber,)
         return subscription
 
     def leave(self, entity_id: str, subscriber: Subscriber) -> None:
-        """Take a socket out; the last one ends the subscription. Harmless when it is not there."""
+        """Give back a socket's claim, and take it out if it joined; the last ends the subscription. Once a claim."""
+        self._claims[entity_id] -= 1
+        if self._claims[entity_id] <= 0:
+            del self._claims[entity_id]
         subscription = self._by_entity.get(entity_id)
         if subscription is None:
             return

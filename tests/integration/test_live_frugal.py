@@ -111,3 +111,28 @@ async def test_with_deflate_agreed_a_frame_is_never_written_past_it() -> None:
     async with serving(app, deflate=True) as (url, _), connect(url):
         pass
     assert offered == [None]
+
+
+class Lagging:
+    """An app that writes until it would have to wait, and then closes for that."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while scope["extensions"][WRITE]("x" * 60_000):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(send({"type": "websocket.close", "code": 4108, "reason": "too slow"}), 1)
+        self.closed.set()
+
+
+async def test_a_peer_that_reads_late_still_learns_why_its_socket_was_closed() -> None:
+    app = Lagging()
+    async with serving(app) as (url, _), connect(url, compression=None, max_queue=None) as ws:
+        ws.transport.pause_reading()
+        await asyncio.wait_for(app.closed.wait(), 10)
+        ws.transport.resume_reading()
+        await asyncio.wait_for(ws.wait_closed(), 10)
+        assert ws.close_code == 4108

@@ -39,15 +39,17 @@ def masked(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
 class Server:
     """An app that takes nothing until it is told to, as Serve's read-ahead would hide; and counts what waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: Any = None, ping_s: float = 20.0) -> None:
         self.taken: list[str | bytes] = []
         self.outcome: dict[str, Any] | None = None
         self.read = asyncio.Event()
         self.say: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
-            self,
+            app or self,
             ws=Guarded,
+            ws_ping_interval=ping_s,
+            ws_ping_timeout=ping_s,
             lifespan="off",
             log_level="critical",
             ws_per_message_deflate=False,
@@ -239,3 +241,36 @@ async def test_a_peer_that_never_reads_does_not_hold_up_the_end_of_the_server(se
         server.uvicorn.should_exit = True
         async with asyncio.timeout(10):
             await server.task
+
+
+async def test_a_peer_that_answers_no_ping_is_gone_for_the_app_at_once() -> None:
+    """Also while bytes still wait for it: neither does the app go on, nor is it told that it does something wrong."""
+    ended: list[Exception] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        [here] = sockets()
+        while not here.transport.get_write_buffer_size():
+            await send({"type": "websocket.send", "text": "x" * 10_000})
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "y"})
+                await asyncio.sleep(0.01)
+        except Exception as error:
+            ended.append(error)
+        ended_at_once.append((await receive())["type"])
+
+    ended_at_once: list[str] = []
+    server = Server(app, ping_s=0.1)
+
+    def sockets() -> list[GuardedSocket]:
+        return server.sockets
+
+    async with opened(server) as client:
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await until(lambda: ended_at_once)
+        assert [type(error).__name__ for error in ended] == ["ClientDisconnected"]
+        assert ended_at_once == ["websocket.disconnect"]
+    server.uvicorn.should_exit = True
+    await server.task

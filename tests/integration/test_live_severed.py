@@ -1,4 +1,4 @@
-"""A stream whose reader stands still, on the real uvicorn: it is ended, and its connection does not stay behind."""
+"""Connections that nobody reads, or that ask nothing, on the real uvicorn: they are ended and do not stay behind."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from litestar import Litestar
 from litestar.datastructures import State
+from websockets.asyncio.client import connect
 
 from serve.live import severable
 from serve.live.gateway import Gateway
@@ -101,5 +102,73 @@ async def test_an_answer_that_is_whole_and_that_nobody_reads_is_cut_off_too(
     finally:
         reader.close()
         await gateway.close()
+        server.should_exit = True
+        await serving
+
+
+class _Impatient(SeverableHttp):
+    head_s = 0.2
+    head_bytes_max = 10_000
+
+
+async def _answer(_scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param(b"", b"", id="nothing"),
+        pytest.param(b"", b"GET / HTTP/1.1\r\nhost: a\r\n", id="half a head"),
+        pytest.param(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", b"GET / HT", id="a request, then a piece of one"),
+        pytest.param(b"", b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 40_000, id="a head without an end"),
+    ],
+)
+async def test_a_connection_that_sends_no_request_is_cut(first: bytes, then: bytes) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(_answer, http=_Impatient, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve([listener]))
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    try:
+        if first:
+            writer.write(first)
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+        writer.write(then)
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+        async with asyncio.timeout(10):
+            while server.server_state.connections:
+                await asyncio.sleep(0.01)
+    finally:
+        writer.close()
+        server.should_exit = True
+        await serving
+
+
+async def test_a_socket_and_a_slow_answer_outlive_the_time_for_a_head() -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await asyncio.sleep(3 * _Impatient.head_s)
+            await _answer(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await asyncio.sleep(3 * _Impatient.head_s)
+        await send({"type": "websocket.send", "text": "still here"})
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(slow, http=_Impatient, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve([listener]))
+    host, port = listener.getsockname()
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        async with connect(f"ws://{host}:{port}") as ws:
+            assert await ws.recv() == "still here"
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+    finally:
+        writer.close()
         server.should_exit = True
         await serving

@@ -149,3 +149,27 @@ async def test_the_line_is_first_come_first_served() -> None:
     async with entrance.turn(0):
         order.append(4)
     assert order[-1] == 4
+
+
+async def test_one_user_with_many_sockets_does_not_fill_the_line(runtime: MemoryRuntime, clock: ManualClock) -> None:
+    limits = Limits(entering_at_once_max=1, entering_line_max=3, sockets_per_user_max=2, close_s=0.05)
+    gateway = Gateway(ports(runtime, clock), limits)
+    runtime.head_gate.clear()
+    many, one = [Client(gateway) for _ in range(6)], Client(gateway)
+    for client in many:
+        await client.auth("asha@3600")
+    await one.auth("ravi@3600")
+    assert [client.code for client in many] == [None, None, 4129, 4129, 4129, 4129]
+    assert one.code is None
+    assert gateway.measures.turned_away.value("user_full") == 4
+    await many[0].leave()
+    await many[2].leave()
+    again = Client(gateway)
+    await again.auth("asha@3600")
+    runtime.head_gate.set()
+    await settle()
+    assert [f["t"] for client in (many[1], again, one) for f in client.frames[1:2]] == ["ready"] * 3
+    for client in (*many, one, again):
+        await client.leave()
+    assert len(gateway._subscriptions._claims) == 0
+    await gateway.close()

@@ -484,9 +484,12 @@ async def test_another_user_on_the_same_socket_is_4003(gateway: Gateway) -> None
     assert client.code == 4003
 
 
-async def test_an_overview_that_is_refused_closes_the_socket(gateway: Gateway, runtime: MemoryRuntime) -> None:
-    runtime.refuse = lambda _: Problem("forbidden", "erased")
-    assert (await entered(gateway)).code == 4003
+@pytest.mark.parametrize(("refused", "code"), [("forbidden", 4003), ("not_found", 4003), ("poison", 1011)])
+async def test_an_overview_that_is_refused_closes_the_socket(
+    gateway: Gateway, runtime: MemoryRuntime, refused: str, code: int
+) -> None:
+    runtime.refuse = lambda _: Problem(refused, "erased")
+    assert (await entered(gateway)).code == code, "what is our fault is worth another try"
 
 
 async def test_moving_tells_every_client_and_takes_no_more(runtime: MemoryRuntime, clock: ManualClock) -> None:
@@ -496,3 +499,41 @@ async def test_moving_tells_every_client_and_takes_no_more(runtime: MemoryRuntim
     late = await entered(gateway)
     assert [c.code for c in (*clients, late)] == [4200] * 4
     assert gateway.sockets == 0
+
+
+async def test_a_close_that_fails_ends_the_socket_all_the_same(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await entered(gateway)
+
+    async def close(_code: int, _reason: str) -> None:
+        raise RuntimeError("the server has closed it already")
+
+    monkeypatch.setattr(client.wire, "close", close)
+    await client.say("no frame")
+    assert client.task.done()
+    assert gateway.sockets == 0
+
+
+async def test_users_who_come_and_go_while_a_shard_is_down_are_not_all_remembered(
+    runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    gateway = Gateway(ports(runtime, clock), Limits(subscriptions_per_pull_max=4, departures_max=8))
+    stays = await entered(gateway, seq=0)
+    home = runtime.shard_of(ASHA)
+    runtime.deaf = True
+    visitors = [user for user in (f"u{n}" for n in range(60)) if runtime.shard_of(f"main/{user}") == home]
+    for user in visitors:
+        client = await entered(gateway, seq=0, user=user)
+        await client.leave()
+    runtime.pulls.clear()
+    runtime.deaf = False
+    await clock.advance(5.0)
+    runtime.commit(ASHA)
+    await settle()
+    assert stays.seqs == [1]
+    assert len(visitors) > 8
+    assert max(len(pull.unsubscribe) for pull in runtime.pulls) <= 4
+    assert not gateway._subscriptions._feeds[home]._dropped
+    assert [runtime.subscribers(f"main/{user}") for user in ("asha", *visitors)] == [1] + [0] * len(visitors)
+    await gateway.close()

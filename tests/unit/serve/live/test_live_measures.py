@@ -126,6 +126,16 @@ async def test_a_socket_that_does_not_keep_up_is_a_laggard(gateway: Gateway, run
     assert gateway.measures.closed.value("4108") == 1
 
 
+async def test_who_leaves_before_an_answer_is_no_laggard(gateway: Gateway, runtime: MemoryRuntime) -> None:
+    client = await entered(gateway)
+    client.wire.type({"t": "expense", "id": "c1", "data": {"external_id": "T1"}})
+    client.wire.type(None)
+    await settle()
+    assert gateway.measures.expenses.value("receipt") == 1
+    assert shown(gateway, "boond_live_laggards_total") == {}
+    assert gateway.measures.closed.value("client") == 1
+
+
 async def test_a_send_that_takes_too_long_is_a_laggard(
     gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
 ) -> None:

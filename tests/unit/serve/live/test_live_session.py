@@ -231,6 +231,18 @@ async def test_the_end_of_a_token_is_announced_a_minute_before_then_4001(session
     assert code_of(session.tick()) == CloseCode.UNAUTHENTICATED
 
 
+async def test_nobody_is_asked_for_a_fresh_token_before_ready_when_it_would_be_too_early(
+    session: Session, clock: ManualClock
+) -> None:
+    say(session, t="auth", token="asha")
+    await clock.advance(100.0)
+    assert session.tick() == []
+    assert session.due > clock.monotonic(), "nor is it looked at again and again"
+    session.entered()
+    (expiring,) = [e.frame for e in session.tick() if isinstance(e, Send)]
+    assert isinstance(expiring, Expiring)
+
+
 async def test_a_fresh_token_keeps_the_socket_open(session: Session, clock: ManualClock) -> None:
     opened(session)
     await clock.advance(100.0)
