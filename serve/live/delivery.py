@@ -86,6 +86,14 @@ class Delivery:
         self.head = max(self.head, seq)
         return True
 
+    def do_without(self, announced: int) -> None:
+        """Go live where a snapshot left it: the turns up to `announced` are not to be had. A later one is still read.
+
+        Else a journal that lost its end (restored, or fallen back to a replica) would be asked for it for ever.
+        """
+        if self.stage is Stage.CATCHING_UP and self.head <= announced:
+            self.stage = Stage.LIVE
+
     def reached_head(self) -> bool:
         """Whether history is done; if so the socket is live from here."""
         if self.stage is Stage.CATCHING_UP and self.position >= self.head:

@@ -17,6 +17,8 @@ WRITE = "boond.write"
 """The extension's name in an ASGI scope: `write(text) -> bool`."""
 
 _UNWATCHED = (b"x-request-disconnect-disabled", b"?1")
+_TIMEOUT = b"x-request-timeout-seconds"
+"""By this Serve would let a client have its socket's handler cancelled, with a traceback in our log and no close."""
 _TEXT = b"\x81"
 """First byte of an unfragmented text frame; RFC 6455, 5.2."""
 
@@ -44,7 +46,7 @@ class FrugalSocket(GuardedSocket):
     @override
     async def run_asgi(self) -> None:
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
-        scope["headers"].append(_UNWATCHED)
+        scope["headers"] = [each for each in scope["headers"] if each[0].lower() != _TIMEOUT] + [_UNWATCHED]
         # An extension like deflate would have to see every frame.
         if not self.conn.extensions:
             scope["extensions"][WRITE] = self.write

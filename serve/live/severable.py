@@ -44,8 +44,9 @@ class SeverableHttp(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        awaited = self._head_due
         super().data_received(data)
-        if self._head_due is not None:
+        if awaited is not None and self._head_due is awaited:
             self._head_bytes += len(data)
             if self._head_bytes > self.head_bytes_max:
                 self.transport.abort()

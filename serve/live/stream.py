@@ -158,12 +158,18 @@ class Stream:
 
     async def _catch_up(self, principal: Principal) -> None:
         """Send what the journal has after the position, in pages, at the pace of the reader."""
-        while not self._delivery.reached_head():
+        delivery, began_at = self._delivery, -1
+        while not delivery.reached_head():
+            announced = delivery.head
             try:
-                await self._replay(await self._page(self._delivery.position))
+                await self._replay(await self._page(delivery.position))
             except HistoryGone as gone:
+                if delivery.position == began_at:
+                    delivery.do_without(announced)
+                    continue
                 _log.warning("history is gone: %s", gone, extra=about(entity=self._entity_id))
                 await self._reset(principal)
+                began_at = delivery.position
 
     async def _replay(self, page: list[Frame]) -> None:
         for frame in page:

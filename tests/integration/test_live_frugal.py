@@ -60,6 +60,15 @@ async def test_serve_is_told_not_to_read_ahead_and_the_handshake_is_let_go() -> 
         assert not any(isinstance(kept, Request) for kept in vars(server_side).values())
 
 
+async def test_a_client_cannot_have_serve_cancel_its_socket() -> None:
+    app = Seen()
+    headers = {"X-Request-Timeout-Seconds": "0.1"}
+    async with serving(app) as (url, _), connect(url, additional_headers=headers, compression=None) as ws:
+        assert await ws.recv() == "open"
+    assert app.before
+    assert b"x-request-timeout-seconds" not in {name.lower() for name, _ in app.before}
+
+
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 200_000])
 def test_a_text_frame_is_one_that_websockets_reads(size: int) -> None:
     peer = Peer(CLIENT)

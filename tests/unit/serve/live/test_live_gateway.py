@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from actors.messages import Problem
+from actors.messages import Envelope, Outcome, Problem
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits
 from tests.support.live_socket import EPOCH, Client, ports
@@ -537,3 +537,46 @@ async def test_users_who_come_and_go_while_a_shard_is_down_are_not_all_remembere
     assert not gateway._subscriptions._feeds[home]._dropped
     assert [runtime.subscribers(f"main/{user}") for user in ("asha", *visitors)] == [1] + [0] * len(visitors)
     await gateway.close()
+
+
+async def test_a_journal_that_lost_its_end_resets_a_socket_once_and_then_goes_on(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock
+) -> None:
+    for _ in range(10):
+        runtime.commit(ASHA)
+    client = await entered(gateway, seq=10)
+    del runtime.journal[ASHA][5:]
+    await client.say({"t": "resume", "seq": 5})
+    for _ in range(100):
+        await clock.advance(0.1)
+    assert kinds(client)[2:] == ["reset", "snapshot"]
+    assert client.of("snapshot")[0]["seq"] == 5
+    for _ in range(8):
+        runtime.commit(ASHA)
+        await settle()
+    assert client.seqs == [6, 7, 8, 9, 10, 11, 12, 13]
+
+
+async def test_a_turn_that_overtakes_the_snapshot_of_such_a_reset_is_not_left_out(
+    gateway: Gateway, runtime: MemoryRuntime, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(10):
+        runtime.commit(ASHA)
+    client = await entered(gateway, seq=10)
+    del runtime.journal[ASHA][5:]
+    read, late = runtime.submit, [6]
+
+    async def submit(envelope: Envelope) -> Outcome:
+        outcome = await read(envelope)
+        if late:
+            runtime.commit(ASHA)
+            late.pop()
+            await settle()
+        return outcome
+
+    monkeypatch.setattr(runtime, "submit", submit)
+    await client.say({"t": "resume", "seq": 5})
+    for _ in range(40):
+        await clock.advance(0.1)
+    told = [(f["t"], f.get("seq")) for f in client.frames[2:]]
+    assert told == [("reset", None), ("snapshot", 5), ("turn", 6), ("reset", None), ("snapshot", 6)]
