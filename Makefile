@@ -8,7 +8,7 @@ DATA ?= data
 PORT ?= 8000
 lower = $(shell echo $(1) | tr A-Z a-z)
 
-.PHONY: help setup run test test-fast test-slow lint bench load mutate clean
+.PHONY: help setup run test test-fast test-slow lint bench load simulate mutate clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,7 @@ lint: setup ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 test-fast: setup ## unit and contract tests (no servers), under a minute
-	$(BIN)/pytest -q tests/unit tests/contract
+	$(BIN)/pytest -q tests/unit tests/contract tests/simulation
 
 test-slow: setup ## integration and acceptance on real Postgres, Ray and sockets
 	$(BIN)/pytest -q tests/integration tests/acceptance
@@ -44,6 +44,9 @@ bench: setup ## the table of figures (see docs/benchmarks.md)
 
 load: setup ## load test with thresholds: SCENARIO=steady USERS= RATE= DURATION= ... (loadtests/README.md)
 	$(BIN)/python -m loadtests $(or $(SCENARIO),steady) $(foreach v,USERS PHONES RATE DURATION WARMUP ZIPF STORM SEED HOLDERS NICE SLOW URL REPORT,$(if $($(v)),--$(call lower,$(v)) $($(v)))) $(if $(URL),--data $(DATA)) $(LOAD_ARGS)
+
+simulate: setup ## worlds of faults from seeds: SEEDS=1-100 for some, FRESH=50 for new ones
+	$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) --fresh $(or $(FRESH),$(if $(SEEDS),0,50))
 
 mutate: setup ## change the money modules a line at a time, and see which changes no test notices (an hour, one core)
 	$(BIN)/pip install --quiet --disable-pip-version-check mutmut==3.8.1

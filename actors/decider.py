@@ -143,9 +143,12 @@ class Decider:
         activation.opened = True
 
     def _time(self, activation: Activation, fires: DueTimer | None = None) -> datetime:
-        """Return the time as an entity sees it: never before its last turn."""
+        """Return the time as an entity sees it: never before its last turn, nor before a timer that fires is due.
+
+        A clock may have been put back since the timer was found to be due.
+        """
         now = self._now()
-        if fires is not None and fires.due < now and self._leapt():
+        if fires is not None and (now < fires.due or self._leapt()):
             now = fires.due
         return now if now > activation.at else activation.at
 

@@ -132,7 +132,7 @@ class Sealed(Struct, frozen=True):
 
 
 _COMMAND = msgpack.Decoder(Open | Pay | TakeBack | TakeBackNamed | Remind | Ring | Write | Guess)
-DECLINED = -1
+DECLINED = -(2**40)
 """The result of a turn whose command is refused."""
 _QUERY = msgpack.Decoder(Balance)
 _EVENTS = msgpack.Decoder(tuple[list[Opened | Paid | TakenBack | Reminded | Rang | Written], int])

@@ -297,5 +297,20 @@ async def test_the_time_of_an_entity_never_goes_back(open_journal: OpenJournal) 
     assert at == ["2026-01-01T00:00:00Z"] * 4
 
 
+async def test_a_clock_put_back_while_a_timer_fires_does_not_make_it_early() -> None:
+    clock, journal = FakeClock(), MemoryJournal()
+    async with running_shard(journal, clock=clock) as shard:
+        await remind(shard, "u", "t")
+        journal.read_gate.clear()
+        clock.advance(DAY)
+        shard.timers.nudge()
+        await until(lambda: shard.stats().queued == 0 and shard._busy)
+        clock.advance(-60)
+        journal.read_gate.set()
+        await until(lambda: shard.stats().timers_fired == 1)
+        [_, _, rang] = (await journal.histories([("u", 0)], 9))["u"]
+    assert rang.at == FakeClock().at + timedelta(seconds=DAY)
+
+
 def test_a_ring_is_a_command_like_any_other() -> None:
     assert Counter().decode_command(msgpack.encode(Ring("t"))) == Ring("t")

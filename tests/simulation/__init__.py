@@ -1,0 +1,1 @@
+"""The runtime under a seeded scheduler with virtual time, a faulty journal and a faulty transport (see README.md)."""
