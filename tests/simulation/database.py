@@ -7,7 +7,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from actors.journal import DueTimer, JournalDown, Question, Reading, SentMessage, Snapshot, StoredTurn, TurnWrite
+from actors.journal import (
+    DueTimer,
+    JournalDown,
+    Question,
+    Reading,
+    SentMessage,
+    Snapshot,
+    StoredTurn,
+    TenantPosition,
+    TenantTurn,
+    TurnWrite,
+)
 from actors.postgres import STATEMENT_TIMEOUT_S
 from engine.behaviour import OutboxMessage
 from tests.support.memory_journal import MemoryJournal, MemoryStore
@@ -175,6 +186,14 @@ class ConnectedJournal:
     async def park_message(self, shard: int, term: int, message: OutboxMessage, until: datetime) -> None:
         base = self._memory.park_message
         await self._ask(self._background, lambda: base(shard, term, message, until))
+
+    async def turns_of_tenant(self, tenant: str, after: TenantPosition, limit: int) -> list[TenantTurn]:
+        base = self._memory.turns_of_tenant
+        return await self._ask(self._background, lambda: base(tenant, after, limit))
+
+    async def newest_of_tenant(self, tenant: str) -> TenantPosition:
+        base = self._memory.newest_of_tenant
+        return await self._ask(self._background, lambda: base(tenant))
 
     async def close(self) -> None:
         """See `Journal.close`."""
