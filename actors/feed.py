@@ -5,11 +5,12 @@ read, so a turn is either at or below the head (back-filled, or left to history)
 """
 
 import logging
-from asyncio import Future, get_running_loop
+from asyncio import Future, get_running_loop, sleep
 from asyncio import timeout as time_limit
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from math import inf
 
 from msgspec import Struct, field
 
@@ -40,6 +41,8 @@ class Gateway(Struct):
     """Highest seq the subscription itself answered for; frames up to it are not sent again."""
     waiting: Future[None] | None = None
     pulls: int = 0
+    answered_at: float = -inf
+    """When the last waiting pull was answered, on the loop's clock."""
 
     def release(self) -> None:
         """Make the pull that waits return."""
@@ -138,20 +141,37 @@ class Feed:
         return await self._wait(gateway, cursor, request.wait_s)
 
     async def _wait(self, gateway: Gateway, cursor: int, wait_s: float) -> Pulled:
-        """Return as soon as there are frames, the gateway pulls again, or `wait_s` are over."""
-        mine = gateway.pulls
+        """Return when there are frames, the gateway pulls again, or `wait_s` are over; with frames, at a pace."""
+        mine, start = gateway.pulls, cursor
         after, frames = self._collect(gateway, cursor)
-        if not frames and wait_s > 0:
-            gateway.waiting = waiting = get_running_loop().create_future()
-            try:
-                async with time_limit(wait_s):
-                    await waiting
-            except TimeoutError:
-                pass
-            if gateway.pulls == mine:
-                after, frames = self._collect(gateway, max(after, self._first))
+        if wait_s > 0 and (not frames or after == self._end):
+            if not frames:
+                await self._released(gateway, wait_s)
+                start = max(after, self._first)
+            await self._pace(gateway)
+            if gateway.pulls == mine and start >= self._first:
+                after, frames = self._collect(gateway, start)
         gateway.seen_at = self._now()
+        gateway.answered_at = get_running_loop().time()
         return Pulled(self.incarnation, after, True, frames)
+
+    @staticmethod
+    async def _released(gateway: Gateway, wait_s: float) -> None:
+        gateway.waiting = waiting = get_running_loop().create_future()
+        try:
+            async with time_limit(wait_s):
+                await waiting
+        except TimeoutError:
+            pass
+
+    async def _pace(self, gateway: Gateway) -> None:
+        """Let a moment pass since the last answer, so that what comes meanwhile goes with this one.
+
+        An answer costs both processes the same, whatever it holds. Who has heard nothing lately waits for nothing.
+        """
+        pause = gateway.answered_at + self._limits.pull_pace_s - get_running_loop().time()
+        if pause > 0:
+            await sleep(pause)
 
     def _collect(self, gateway: Gateway, cursor: int) -> tuple[int, list[Frame]]:
         """Return the frames from `cursor` on that the gateway wants, up to a size, and the cursor after them."""

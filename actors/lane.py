@@ -7,8 +7,9 @@ ones wait.
 
 import logging
 import random
-from asyncio import AbstractEventLoop, CancelledError, Future, Task, get_running_loop, timeout
+from asyncio import AbstractEventLoop, CancelledError, Future, Task, TimerHandle, get_running_loop, timeout
 from collections import defaultdict, deque
+from math import inf
 
 from msgspec import Struct
 
@@ -35,6 +36,8 @@ class LaneLimits(Struct, frozen=True):
     """Calls in flight, so that what comes meanwhile is coalesced."""
     full_calls_max: int = 6
     """Calls in flight while those that wait would fill another: a batch need not wait for a commit a call."""
+    pace_s: float = 0.002
+    """Least time between two calls that are not full: a call costs both processes the same, whatever it holds."""
     waiting_max: int = 20_000
     call_s_max: float = 8.0
     """A call that takes longer counts as lost; less than the deadline, so that it is tried again."""
@@ -96,6 +99,8 @@ class Lane:
         self._engaged: set[str] = set()
         self._calls: set[Task[None]] = set()
         self._scheduled = False
+        self._later: TimerHandle | None = None
+        self._last_call = -inf
         self._count = 0
         self._reply_bytes = {True: 400.0, False: 1_500.0}
         """How large answers to commands (True) and queries (False) have been lately."""
@@ -122,28 +127,48 @@ class Lane:
         self._schedule(loop)
 
     def _schedule(self, loop: AbstractEventLoop) -> None:
-        """Send at the end of this turn of the loop, when all that came with it is queued."""
-        if not self._scheduled and self._may_call():
-            self._scheduled = True
-            loop.call_soon(self._pump)
+        """Send at the end of this turn of the loop, when all that came with it is queued; or when the pace allows."""
+        if not self._may_call():
+            return
+        pause = 0.0 if self._is_full else self._last_call + self._limits.pace_s - loop.time()
+        if pause <= 0:
+            if not self._scheduled:
+                self._scheduled = True
+                loop.call_soon(self._pump)
+        elif not self._scheduled and self._later is None:
+            self._later = loop.call_later(pause, self._pump)
 
     def _may_call(self) -> bool:
         """Whether another call may go out now."""
         if len(self._calls) < self._limits.calls_max:
             return True
+        return self._is_full and len(self._calls) < self._limits.full_calls_max
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether those that wait would fill a call."""
         waiting, limits = len(self._queue), self._limits
-        is_full = waiting >= limits.call_commands_max or waiting * self._reply_bytes[True] >= limits.call_bytes_max
-        return is_full and len(self._calls) < limits.full_calls_max
+        return waiting >= limits.call_commands_max or waiting * self._reply_bytes[True] >= limits.call_bytes_max
 
     def _pump(self) -> None:
         self._scheduled = False
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         while self._may_call():
             entries = self._take()
             if not entries:
                 return
-            task = get_running_loop().create_task(self._call(entries))
+            loop = get_running_loop()
+            self._last_call = loop.time()
+            task = loop.create_task(self._call(entries))
             self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            task.add_done_callback(self._called)
+
+    def _called(self, call: Task[None]) -> None:
+        """A call has ended: another may go out for what waits."""
+        self._calls.discard(call)
+        self._schedule(get_running_loop())
 
     def _take(self) -> list[Entry]:
         """Take the next call: what is first in line and not held up by an earlier command of its entity."""
@@ -216,7 +241,6 @@ class Lane:
             self._release(entity_id, [])
         for entity_id, retries in again.items():
             loop.call_later(self._back_off(retries[0]), self._retry, entity_id, retries)
-        loop.call_soon(self._pump)
 
     def _finish(self, entry: Entry, outcome: Outcome) -> None:
         self._count -= 1

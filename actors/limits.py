@@ -29,6 +29,8 @@ class Limits(Struct, frozen=True):
     ring_bytes_max: int = 32 * 1024 * 1024
     pull_bytes_max: int = 64 * 1024
     """A reply beyond 100 KB would go through Ray's object store."""
+    pull_pace_s: float = 0.004
+    """Least time between two answers to one gateway, while turns come that fast."""
     back_fill_turns_max: int = 200
     """Turns a user that the feed back-fills; a client further behind reads history."""
     back_fill_users_max: int = 500

@@ -195,5 +195,9 @@ class ConnectedJournal:
         base = self._memory.newest_of_tenant
         return await self._ask(self._background, lambda: base(tenant))
 
+    async def first_unsettled(self) -> int:
+        base = self._memory.first_unsettled
+        return await self._ask(self._background, base)
+
     async def close(self) -> None:
         """See `Journal.close`."""

@@ -79,7 +79,7 @@ def envelope(entity_id: str, n: int | str, size: int = 10) -> Envelope:
 
 def client(transport: FakeTransport, shards: int = 1, **limits: float) -> Client:
     """Return a client whose pool is never opened."""
-    quick = {"back_off_s_min": 0.0001, "back_off_s_max": 0.001, **limits}
+    quick = {"pace_s": 0.0, "back_off_s_min": 0.0001, "back_off_s_max": 0.001, **limits}
     return Client(transport, shards, BEHAVIOUR, pool("postgresql://127.0.0.1:1/none", "test"), LaneLimits(**quick))  # type: ignore[arg-type]
 
 
@@ -144,6 +144,23 @@ async def test_commands_of_one_entity_are_never_in_two_calls_and_keep_their_orde
     await asyncio.gather(*tasks)
     assert transport.overlaps == []
     assert [command for command in transport.carried if command.startswith("u")] == [f"u:{n}" for n in range(6)]
+
+
+async def test_what_comes_right_after_a_call_goes_together_with_the_next(transport: FakeTransport) -> None:
+    runtime = client(transport, pace_s=0.2)
+    tasks = []
+    for n in range(4):
+        tasks.append(asyncio.create_task(runtime.submit(envelope(f"u{n}", n))))
+        await settled()
+    await asyncio.gather(*tasks)
+    assert [len(call) for call in transport.calls] == [1, 3]
+
+
+async def test_a_full_call_waits_for_no_pace(transport: FakeTransport) -> None:
+    runtime = client(transport, pace_s=1_000.0)
+    await runtime.submit_many([envelope(f"u{n}", n) for n in range(200)])
+    await runtime.submit_many([envelope(f"u{n}", n + 200) for n in range(200)])
+    assert transport.carried == [f"u{n}:{n}" for n in range(200)] + [f"u{n}:{n + 200}" for n in range(200)]
 
 
 async def test_unavailable_is_tried_again_with_the_same_id_and_order_is_kept(transport: FakeTransport) -> None:

@@ -151,3 +151,27 @@ async def test_gateways_hear_independently_of_one_another() -> None:
         await shard.submit([pay("u", "t1"), pay("v", "t1")])
         assert seqs(await shard.pull(after(one, "one"))) == [("u", 1), ("u", 2)]
         assert seqs(await shard.pull(after(two, "two"))) == [("v", 1), ("v", 2)]
+
+
+async def test_what_comes_right_after_an_answer_goes_together_with_the_next() -> None:
+    journal = MemoryJournal()
+    async with running_shard(journal, limits=Limits(pull_pace_s=0.2)) as shard:
+        pulled = await begin(shard, u=0)
+        await shard.submit([pay("u", "t0")])
+        first = await shard.pull(after(pulled, wait_s=30))
+        waiting = asyncio.create_task(shard.pull(after(first, wait_s=30)))
+        for n in range(1, 4):
+            await settled()
+            await shard.submit([pay("u", f"t{n}")])
+        assert not waiting.done()
+        assert [seqs(first), seqs(await waiting)] == [[("u", 1), ("u", 2)], [("u", 3), ("u", 4), ("u", 5)]]
+
+
+async def test_a_gateway_that_heard_nothing_lately_is_answered_at_once() -> None:
+    journal = MemoryJournal()
+    async with running_shard(journal, limits=Limits(pull_pace_s=1_000)) as shard:
+        pulled = await begin(shard, u=0)
+        waiting = asyncio.create_task(shard.pull(after(pulled, wait_s=30)))
+        await settled()
+        await shard.submit([pay("u", "t1")])
+        assert seqs(await waiting) == [("u", 1), ("u", 2)]
