@@ -17,6 +17,7 @@ from typing_extensions import override
 from actors.messages import Frame
 from serve.live.gateway import Gateway
 from serve.live.limits import Limits
+from tests.simulation.loop import VirtualLoop
 from tests.support.live_socket import EPOCH, Client, ports
 from tests.support.manual_clock import ManualClock, settle
 from tests.support.memory_runtime import MemoryRuntime
@@ -104,14 +105,20 @@ class Socket(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = asyncio.new_event_loop()
+        # What is left to the loop's own clock (how long a close may take) must not depend on how busy the machine is.
+        self.loop = VirtualLoop()
         self.clock = ManualClock()
         self.runtime = MemoryRuntime(self.clock, shards=1, ring_frames_max=4)
         self.reader = Reader()
 
+    async def _rest(self) -> None:
+        await settle(120)
+        await asyncio.sleep(LIMITS.close_s)
+        await settle(120)
+
     def run(self, coroutine: Any) -> None:
         self.loop.run_until_complete(coroutine)
-        self.loop.run_until_complete(settle(120))
+        self.loop.run_until_complete(self._rest())
         self.reader.take_in()
 
     @initialize()
