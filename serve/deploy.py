@@ -5,6 +5,7 @@ Imports Ray Serve, which reads its environment at once: import this only after `
 
 import asyncio
 import importlib
+import logging
 import socket
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from serve.live.severable import SeverableHttp
 from serve.observing import begin_in_replica
 from serve.settings import RuntimeConfig, Settings
 
+LOG = logging.getLogger("boond.deploy")
 LIVE_PREFIX = "/api/v1/live"
 LOOPBACK = "127.0.0.1"
 FRAME_BYTES_MAX = 64 * 1024
@@ -205,11 +207,15 @@ def targets(
 
 def start(settings: Settings, config: RuntimeConfig, live: str = LIVE_BUILDER, api: str = API_BUILDER) -> None:
     """Start Serve and both applications (see `targets`); returns when they run and the front door knows them."""
-    ray_serve.start(
-        proxy_location="HeadOnly",
-        http_options={"host": settings.host, "port": settings.port, "request_timeout_s": None},
-        logging_config=_quiet(settings),
-    )
+    try:
+        ray_serve.start(
+            proxy_location="HeadOnly",
+            http_options={"host": settings.host, "port": settings.port, "request_timeout_s": None},
+            logging_config=_quiet(settings),
+        )
+    except ray.exceptions.RayActorError as error:
+        # Serve's controller lives and starts another front door; whoever waits for readiness waits for that.
+        LOG.warning("the front door was slow to come up and is started again: %s", error)
     ray_serve.run_many(targets(settings, config, live, api))
 
 

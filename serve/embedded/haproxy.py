@@ -66,7 +66,9 @@ def front_door_environment(run: RunFolder, binary: str | None, connections: int)
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "1",
         # Serve starts a front door anew after three failed checks: with its 10 s that is half a minute of no service.
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+        # At 1 s, one that was slow to come up on a busy machine was killed at the start.
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "20",
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
         "RAY_SERVE_LOG_TO_STDERR": "0",
         # Ten times a second by default; nobody looks at Serve's own counters so often.
