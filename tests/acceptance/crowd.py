@@ -54,8 +54,9 @@ class Phone:
         url = await self.where(self)
         async with connect(url, subprotocols=["boond.v1"], compression=None) as ws:  # type: ignore[list-item]
             auth: dict[str, Any] = {"t": "auth", "token": self.token}
-            if self._epoch is not None:
-                auth["resume"] = {"epoch": self._epoch, "seq": self.seqs[-1] if self.seqs else 0}
+            # A line that broke between ready and the snapshot has left no place to go on from.
+            if self.seqs:
+                auth["resume"] = {"epoch": self._epoch, "seq": self.seqs[-1]}
             await ws.send(json.dumps(auth))
             while True:
                 self._take(json.loads(await ws.recv()))
