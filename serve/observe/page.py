@@ -3,17 +3,11 @@
 `python -m serve.observe.page docs/operations.md` rewrites what stands between the two markers of that file.
 """
 
-import sys
-from pathlib import Path
-
+from serve import made_tables
 from serve.observe.catalogue import AREAS, PROCESS_LABEL
 
 BEGIN = "<!-- metrics: made by `python -m serve.observe.page docs/operations.md` -->"
 END = "<!-- metrics: end -->"
-
-
-class NoMarkers(ValueError):
-    """A page without the two markers, in this order: there is no place for the table."""
 
 
 def table() -> str:
@@ -29,13 +23,8 @@ def table() -> str:
 
 def renewed(page: str) -> str:
     """Return a page with the present table between its markers. Raises NoMarkers."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise NoMarkers(f"expected a line {BEGIN} and later a line {END}")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+    return made_tables.renewed(page, BEGIN, END, table())
 
 
 if __name__ == "__main__":
-    file = Path(sys.argv[1])
-    file.write_text(renewed(file.read_text(encoding="utf-8")), encoding="utf-8")
+    made_tables.rewrite(renewed)

@@ -7,6 +7,7 @@ from serve import configuration_page, settings
 from serve.embedded import haproxy, processes
 from serve.embedded.ray_node import ray_environment
 from serve.embedded.run_folder import RunFolder
+from serve.made_tables import NoMarkers
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
@@ -35,7 +36,7 @@ def test_a_switch_is_shown_as_it_is_written() -> None:
 
 
 def test_a_page_without_its_markers_is_refused() -> None:
-    with pytest.raises(configuration_page.NoMarkers):
+    with pytest.raises(NoMarkers):
         configuration_page.renewed(f"{configuration_page.END}{configuration_page.BEGIN}")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.meters import Family, Kind
+from serve.made_tables import NoMarkers
 from serve.observe import page
 from serve.observe.catalogue import AREAS, FAMILIES, PROCESS_LABEL
 
@@ -47,5 +48,5 @@ def test_the_page_shows_what_the_code_counts() -> None:
 
 
 def test_a_page_without_markers_is_refused() -> None:
-    with pytest.raises(page.NoMarkers, match="expected a line"):
+    with pytest.raises(NoMarkers, match="expected a line"):
         page.renewed("# Operations\n")
