@@ -17,16 +17,6 @@ LIMITS = Limits(greeted_max=3, greeted_per_address_max=2, entering_at_once_max=2
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def runtime(clock: ManualClock) -> MemoryRuntime:
-    return MemoryRuntime(clock)
-
-
-@pytest.fixture
 async def gateway(runtime: MemoryRuntime, clock: ManualClock) -> AsyncIterator[Gateway]:
     gateway = Gateway(ports(runtime, clock), LIMITS)
     yield gateway

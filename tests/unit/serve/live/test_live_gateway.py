@@ -16,16 +16,6 @@ LIMITS = Limits(queue_frames_max=64, history_frames_max=10, close_s=0.05)
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def runtime(clock: ManualClock) -> MemoryRuntime:
-    return MemoryRuntime(clock)
-
-
-@pytest.fixture
 async def gateway(runtime: MemoryRuntime, clock: ManualClock) -> AsyncIterator[Gateway]:
     gateway = Gateway(ports(runtime, clock), LIMITS, "gateway-1")
     yield gateway

@@ -22,16 +22,6 @@ LIMITS = Limits(queue_frames_max=8, close_s=0.05, sockets_per_user_max=2, socket
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def runtime(clock: ManualClock) -> MemoryRuntime:
-    return MemoryRuntime(clock)
-
-
-@pytest.fixture
 async def gateway(runtime: MemoryRuntime, clock: ManualClock) -> AsyncIterator[Gateway]:
     gateway = Gateway(ports(runtime, clock), LIMITS, "gateway-1")
     yield gateway

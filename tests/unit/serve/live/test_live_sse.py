@@ -94,16 +94,6 @@ class Browser:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def runtime(clock: ManualClock) -> MemoryRuntime:
-    return MemoryRuntime(clock)
-
-
-@pytest.fixture
 async def app(runtime: MemoryRuntime, clock: ManualClock) -> AsyncIterator[Litestar]:
     gateway = Gateway(ports(runtime, clock), LIMITS, "gateway-1")
     served = Litestar(state=State({"gateway": gateway, "origins": LISTED}), openapi_config=None, logging_config=None)
