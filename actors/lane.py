@@ -128,7 +128,7 @@ class Lane:
 
     def _schedule(self, loop: AbstractEventLoop) -> None:
         """Send at the end of this turn of the loop, when all that came with it is queued; or when the pace allows."""
-        if not self._may_call():
+        if not self._queue or not self._may_call():
             return
         pause = 0.0 if self._is_full else self._last_call + self._limits.pace_s - loop.time()
         if pause <= 0:
