@@ -31,7 +31,7 @@ lint: setup ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-fast: setup ## unit and contract tests (no servers), under a minute
+test-fast: setup ## unit, contract and simulation tests (no servers), two to three minutes
 	$(BIN)/pytest -q tests/unit tests/contract tests/simulation
 
 test-slow: setup ## integration and acceptance on real Postgres, Ray and sockets
